@@ -1,0 +1,111 @@
+# Two commands do all: `make book` and `make test`. `make` alone lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help book html chapter outputs serve test lint bench lock sync clean env env-dev
+
+VENV ?= .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 8000
+BIN := $(VENV)/bin
+READERS := $(VENV)/.readers
+DEVELOPERS := $(VENV)/.developers
+INDEX := _build/html/index.html
+NB := chapters/*.ipynb
+# One thread for each kernel: two chapters run side by side, and sums come out the same.
+THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+SPHINX := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter-book build . -W -n --keep-going -q
+
+help:  ## list the commands
+	@echo "make COMMAND, where COMMAND is one of"
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12 | sed 's/^/  /'
+
+# -- environment: made when missing, refreshed when the lock or pyproject.toml changes
+
+$(BIN)/python:
+	@echo "== making the virtual environment $(VENV)"
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 was not found: install it, or call make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "error: $(PYTHON) is $$($(PYTHON) --version), but Python 3.11 is needed: call make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(READERS): requirements.txt pyproject.toml | $(BIN)/python
+	@echo "== installing what readers need (requirements.txt)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(DEVELOPERS): requirements-dev.txt $(READERS)
+	@echo "== installing what developers need (requirements-dev.txt)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+env: $(READERS)  ## make or refresh the environment for reading and running
+env-dev: $(DEVELOPERS)  ## make or refresh the environment for developing
+
+# -- the book
+
+book: $(READERS)  ## execute every chapter that changed and build the site
+	@echo "== executing the chapters"
+	@$(THREADS) $(BIN)/python -m book._tools.execute
+	@echo "== building the site from what was just executed"
+	@BOOK_EXECUTED=_build/executed $(SPHINX)
+	@echo "The book is ready: $(abspath $(INDEX))"
+
+html: $(READERS)  ## build the site from the outputs in the repository
+	@echo "== building the site from the committed outputs"
+	@$(SPHINX)
+	@echo "The book is ready: $(abspath $(INDEX))"
+
+chapter: $(READERS)  ## execute one chapter and build it: make chapter N=07
+	@test -n "$(N)" || { echo "error: say which chapter, for example make chapter N=07"; exit 1; }
+	@echo "== executing chapter $(N)"
+	@$(THREADS) $(BIN)/python -m book._tools.execute --only "$(N)" --force
+	@echo "== building the site around it"
+	@BOOK_EXECUTED=_build/executed BOOK_PARTIAL=1 $(SPHINX)
+	@echo "The chapter is ready: $(abspath _build/html/chapters)/$$(cd chapters && ls $$(printf '%02d' $$((10#$(N))))_*.ipynb | sed s/ipynb/html/)"
+
+outputs: $(READERS)  ## execute the chapters and write their outputs into chapters/
+	@echo "== executing the chapters and renewing the committed outputs"
+	@$(THREADS) $(BIN)/python -m book._tools.execute --in-place $(if $(N),--only $(N))
+
+serve: $(READERS)  ## serve the built site on this machine
+	@test -f $(INDEX) || { echo "error: there is no built site: call make book first"; exit 1; }
+	@echo "== serving on http://127.0.0.1:$(PORT) until you press Ctrl-C"
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+# -- checks
+
+lint: $(DEVELOPERS)  ## ruff, mypy, the rooms of utils, files in step
+	@echo "== lint: style, types, rooms, files made from others"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m book._tools.sync --check
+
+test: lint  ## lint, unit tests, every notebook, the site
+	@echo "== tests: utils, tools and files"
+	@$(THREADS) $(BIN)/pytest tests/unit -n 2 --dist loadfile -q
+	@echo "== tests: every notebook runs, offline, within its budget, and prints what is stored"
+	@$(THREADS) $(BIN)/pytest $(NB) -p tests.notebooks --nbval --nbval-sanitize-with tests/sanitize.cfg -n 2 --dist loadfile -q
+	@echo "== building the site from the committed outputs"
+	@$(SPHINX)
+	@echo "== tests: the site"
+	@$(BIN)/pytest tests/site -q
+
+bench: $(DEVELOPERS)  ## ratios against naive versions
+	@echo "== benchmarks"
+	@$(THREADS) $(BIN)/pytest tests/benchmarks -q --benchmark-columns=min,median,rounds
+
+# -- maintenance
+
+lock: $(DEVELOPERS)  ## resolve pyproject.toml anew and pin every package
+	@echo "== locking the requirements"
+	@$(BIN)/python -m book._tools.lock $(if $(UPGRADE),--upgrade)
+
+sync: $(READERS)  ## bring the files that are made from pyproject.toml in step
+	@echo "== bringing files in step"
+	@$(BIN)/python -m book._tools.sync
+
+clean:  ## remove the built site and the executed copies; keep the environment
+	@echo "== removing _build"
+	@rm -rf _build

@@ -1,0 +1,305 @@
+"""Files that repeat a fact of pyproject.toml or of the lock, made from it in one place.
+
+The repository's address stands in pyproject.toml alone. The citation file, the README's links,
+environment.yml and the Colab cell at the head of each chapter cannot read it there when they
+are used, so ``make sync`` writes it into them, and a test compares.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import nbformat
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = "interpreting-equivariant-representations"
+COLAB_TAGS = ["remove-cell", "colab"]
+_TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+
+
+def project(root: Path = ROOT) -> dict:
+    """Read the ``[project]`` table.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The repository.
+
+    Returns
+    -------
+    dict
+        The table of pyproject.toml.
+    """
+    with (root / "pyproject.toml").open("rb") as file:
+        return tomllib.load(file)["project"]
+
+
+def repository(root: Path = ROOT) -> str:
+    """Read the repository's address.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The repository.
+
+    Returns
+    -------
+    str
+        The address, without a slash at its end.
+
+    Raises
+    ------
+    ValueError
+        If it is not of the form ``https://host/owner/name``.
+    """
+    address = project(root)["urls"]["Repository"].rstrip("/")
+    if not re.fullmatch(r"https://[\w.-]+/[\w.-]+/[\w.-]+", address):
+        raise ValueError(
+            f"The address {address!r} in pyproject.toml is not of the form "
+            "https://host/owner/name: correct [project.urls] Repository."
+        )
+    return address
+
+
+def colab_cell(address: str) -> str:
+    """Write the source of the hidden first cell of a chapter.
+
+    Parameters
+    ----------
+    address : str
+        The repository's address.
+
+    Returns
+    -------
+    str
+        Python that installs the project where it is missing, as it is on Colab.
+    """
+    return (
+        "# Installs the book's package where it is missing, as on Colab; elsewhere does nothing.\n"
+        "import importlib.util\n"
+        "import subprocess\n"
+        "import sys\n\n"
+        'if importlib.util.find_spec("utils") is None or '
+        'importlib.util.find_spec("e2cnn") is None:\n'
+        f'    source = "git+{address}"\n'
+        '    subprocess.run([sys.executable, "-m", "pip", "install", "-q", source], check=True)'
+    )
+
+
+def environment(root: Path = ROOT) -> str:
+    """Write environment.yml from the readers' lock.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The repository.
+
+    Returns
+    -------
+    str
+        The file: Python, pip, and under pip the CPU builds of torch, the same pins as the lock,
+        and the project itself.
+    """
+    lines = (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    content = {
+        "name": PROJECT,
+        "channels": ["conda-forge"],
+        "dependencies": [
+            "python=3.11",
+            "pip",
+            {"pip": [f"--extra-index-url {_TORCH_CPU_INDEX}", *pins, "-e ."]},
+        ],
+    }
+    head = (
+        "# For Binder and conda, made by `make sync` from requirements.txt: do not edit by hand.\n"
+    )
+    return head + yaml.safe_dump(content, sort_keys=False, width=1000)
+
+
+def citation(root: Path = ROOT) -> str:
+    """Write CITATION.cff.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The repository.
+
+    Returns
+    -------
+    str
+        The file.
+    """
+    about = project(root)
+    content = {
+        "cff-version": "1.2.0",
+        "message": "If you use this book, please cite it, and the papers that it teaches.",
+        "title": "Interpreting Equivariant Representations: an executable course",
+        "type": "software",
+        "authors": [{"name": author["name"]} for author in about["authors"]],
+        "version": about["version"],
+        "license": ["MIT", "CC-BY-4.0"],
+        "repository-code": repository(root),
+        "abstract": about["description"],
+        "references": [
+            {
+                "type": "conference-paper",
+                "title": "Interpreting Equivariant Representations",
+                "authors": [
+                    {"family-names": "Hansen", "given-names": "Andreas Abildtrup"},
+                    {"family-names": "Calissano", "given-names": "Anna"},
+                    {"family-names": "Feragen", "given-names": "Aasa"},
+                ],
+                "collection-title": "International Conference on Machine Learning",
+                "year": 2024,
+                "identifiers": [{"type": "other", "value": "arXiv:2401.12588"}],
+            }
+        ],
+    }
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+
+
+def readme(text: str, address: str) -> str:
+    """Bring the addresses in the README in step.
+
+    Parameters
+    ----------
+    text : str
+        The README.
+    address : str
+        The repository's address.
+
+    Returns
+    -------
+    str
+        The README, in which the old address, named in its first comment, is replaced.
+    """
+    old = re.search(r"<!-- repository: (\S+) -->", text)
+    if old is None:
+        raise ValueError("README.md has no comment `<!-- repository: … -->` naming its address.")
+    for before, after in (
+        (old.group(1), address),
+        (old.group(1).split("//")[1].split("/", 1)[1], address.split("//")[1].split("/", 1)[1]),
+    ):
+        text = text.replace(before, after)
+    return text
+
+
+def with_colab_cell(notebook: nbformat.NotebookNode, address: str) -> nbformat.NotebookNode:
+    """Give a chapter its hidden first cell, or renew it.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        The chapter; it is changed in place.
+    address : str
+        The repository's address.
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        The same chapter.
+    """
+    source = colab_cell(address)
+    first = notebook.cells[0] if notebook.cells else None
+    if first is None or "colab" not in first.metadata.get("tags", []):
+        cell = nbformat.v4.new_code_cell(source, metadata={"tags": COLAB_TAGS}, id="colab-cell")
+        notebook.cells.insert(0, cell)
+    elif first.source != source:
+        first.source = source
+    return notebook
+
+
+def _wanted(root: Path) -> Iterator[tuple[Path, str]]:
+    address = repository(root)
+    yield root / "environment.yml", environment(root)
+    yield root / "CITATION.cff", citation(root)
+    if (root / "README.md").is_file():
+        path = root / "README.md"
+        yield path, readme(path.read_text(encoding="utf-8"), address)
+    for path in sorted((root / "chapters").glob("[0-9][0-9]_*.ipynb")):
+        text = path.read_text(encoding="utf-8")
+        before = nbformat.reads(text, as_version=4)
+        source = [cell.source for cell in before.cells]
+        after = with_colab_cell(before, address)
+        changed = [cell.source for cell in after.cells] != source
+        yield path, nbformat.writes(after) + "\n" if changed else text
+
+
+def out_of_step(root: Path = ROOT) -> list[Path]:
+    """List the files that differ from what their source says.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The repository.
+
+    Returns
+    -------
+    list[pathlib.Path]
+        Paths relative to the repository.
+    """
+    return [
+        path.relative_to(root)
+        for path, text in _wanted(root)
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
+
+
+def sync(root: Path = ROOT) -> list[Path]:
+    """Write every file that is out of step.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The repository.
+
+    Returns
+    -------
+    list[pathlib.Path]
+        What was written, relative to the repository.
+    """
+    late = set(out_of_step(root))
+    for path, text in _wanted(root):
+        if path.relative_to(root) in late:
+            temporary = path.with_name(path.name + ".tmp")
+            temporary.write_text(text, encoding="utf-8")
+            os.replace(temporary, path)
+    return sorted(late)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : Sequence[str], optional
+        Arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        The exit status: 1 if ``--check`` found a file out of step.
+    """
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing, report")
+    options = parser.parse_args(arguments)
+    if options.check:
+        late = out_of_step()
+        for path in late:
+            print(f"error: {path} is out of step: run `make sync`.", file=sys.stderr)
+        return 1 if late else 0
+    for path in sync():
+        print(f"{path} brought in step")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

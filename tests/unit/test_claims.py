@@ -1,0 +1,103 @@
+"""The ledger of claims."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from nbclient import NotebookClient
+
+from utils.claims import ClaimError, claim, ledger_path, read_ledger
+
+LEDGER = """
+share-of-ties:
+  statement: The share of molecules with ties.
+  chapter: 07_qm9
+  low: 0.2
+  high: 0.3
+  source: this book
+  seeds: none
+"""
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    path = tmp_path / "claims.yml"
+    path.write_text(LEDGER)
+    return path
+
+
+@pytest.mark.parametrize("value", [0.2, 0.25, np.float32(0.25), torch.tensor(0.3 - 1e-6)])
+def test_a_value_in_the_band_is_printed(ledger, capsys, value):
+    claim("share-of-ties", value, ledger=ledger)
+    assert "claim share-of-ties = 0." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("value", [0.1999, 0.3001, -0.25, math.nan, math.inf])
+def test_a_value_outside_the_band_fails(ledger, capsys, value):
+    with pytest.raises(ClaimError, match=r"share-of-ties.*Expected 0.2 to 0.3"):
+        claim("share-of-ties", value, ledger=ledger)
+    assert capsys.readouterr().out == ""
+
+
+def test_an_unknown_claim_says_where_to_add_it(ledger):
+    with pytest.raises(KeyError, match=r"book/claims\.yml"):
+        claim("no-such-claim", 0.25, ledger=ledger)
+
+
+@pytest.mark.parametrize("value", ["0.25", True, None, np.array([0.25, 0.26]), [0.25]])
+def test_what_is_not_one_number_is_refused(ledger, value):
+    with pytest.raises(TypeError, match="one real number"):
+        claim("share-of-ties", value, ledger=ledger)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (("low: 0.2", "low: 0.4"), "band"),
+        (("  source: this book\n", ""), "lacks"),
+        (("seeds: none", "seeds: none\n  width: 1"), "unknown"),
+        (("low: 0.2", "low: .nan"), "band"),
+    ],
+)
+def test_a_bad_entry_is_refused(ledger, edit, message):
+    ledger.write_text(LEDGER.replace(*edit))
+    with pytest.raises(ValueError, match=message):
+        read_ledger(ledger)
+
+
+def test_an_edited_ledger_is_read_again(ledger):
+    claim("share-of-ties", 0.25, ledger=ledger)
+    ledger.write_text(LEDGER.replace("0.3", "0.21"))
+    with pytest.raises(ClaimError):
+        claim("share-of-ties", 0.25, ledger=ledger)
+
+
+def test_a_missing_ledger_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"absent\.yml"):
+        read_ledger(tmp_path / "absent.yml")
+
+
+def test_every_claim_of_the_book_is_well_formed_and_reported_by_its_chapter(root):
+    claims = read_ledger()
+    assert ledger_path() == root / "book" / "claims.yml"
+    for entry in claims.values():
+        path = root / "chapters" / f"{entry.chapter}.ipynb"
+        assert path.is_file(), f"{entry.id} names the chapter {entry.chapter}, which is not there"
+        code = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+        assert f'"{entry.id}"' in "\n".join(code), f"{entry.id} is not computed in {entry.chapter}"
+
+
+def test_in_a_notebook_the_value_is_recorded_for_the_prose(ledger):
+    code = f"from pathlib import Path\nfrom utils.claims import claim\n\
+claim('share-of-ties', 0.25, ledger=Path({str(ledger)!r}))"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    NotebookClient(notebook, timeout=60).execute()
+    records = [out for out in notebook.cells[0].outputs if out.output_type == "display_data"]
+    assert [record.metadata["scrapbook"]["name"] for record in records] == ["share-of-ties"]
+    (text,) = records[0].data.values()
+    assert float(text) == 0.25

@@ -1,0 +1,157 @@
+"""The tool that executes chapters: what makes it run again, and what it says when one breaks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from book._tools import execute as tool
+from book._tools.execute import ChapterError, chapter_key, chapters, execute, refresh, used_modules
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A small repository with one chapter, a package with two rooms, and a ledger."""
+    (tmp_path / "chapters").mkdir()
+    (tmp_path / "book").mkdir()
+    rooms = tmp_path / "utils"
+    rooms.mkdir()
+    (rooms / "__init__.py").write_text("")
+    (rooms / "used.py").write_text("from utils.below import depth\n")
+    (rooms / "below.py").write_text("depth = 1\n")
+    (rooms / "unused.py").write_text("nothing = 0\n")
+    (tmp_path / "requirements.txt").write_text("numpy==1\n")
+    (tmp_path / "book" / "claims.yml").write_text("a-claim: {low: 0}\nanother: {low: 0}\n")
+    return tmp_path
+
+
+def chapter(repository: Path, *code: str, text: str = "# A chapter") -> Path:
+    cells = [nbformat.v4.new_markdown_cell(text, id="text")]
+    cells += [nbformat.v4.new_code_cell(cell, id=f"c{i}") for i, cell in enumerate(code)]
+    path = repository / "chapters" / "01_a_chapter.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+IMPORTING = 'if False:\n    from utils.used import depth\n    claim("a-claim", 1)'
+
+
+@pytest.mark.parametrize(
+    ("file", "again"),
+    [
+        ("utils/used.py", True),
+        ("utils/below.py", True),
+        ("utils/__init__.py", True),
+        ("requirements.txt", True),
+        ("utils/unused.py", False),
+    ],
+)
+def test_an_edit_of_what_a_chapter_uses_changes_its_key(repository, file, again):
+    path = chapter(repository, IMPORTING)
+    before = chapter_key(path, repository)
+    (repository / file).write_text((repository / file).read_text() + "# edited\n")
+    assert (chapter_key(path, repository) != before) is again
+
+
+def test_only_the_claims_that_a_chapter_makes_change_its_key(repository):
+    path = chapter(repository, IMPORTING)
+    before = chapter_key(path, repository)
+    ledger = repository / "book" / "claims.yml"
+    ledger.write_text("a-claim: {low: 0}\nanother: {low: 1}\n")
+    assert chapter_key(path, repository) == before
+    ledger.write_text("a-claim: {low: 1}\nanother: {low: 1}\n")
+    assert chapter_key(path, repository) != before
+
+
+def test_relative_and_indirect_imports_are_followed(repository):
+    (repository / "utils" / "below.py").write_text("from . import unused\n")
+    names = [path.name for path in used_modules(["from utils import used"], repository)]
+    assert names == ["__init__.py", "below.py", "unused.py", "used.py"]
+
+
+def test_the_book_s_own_rooms_are_found(root):
+    names = {path.name for path in used_modules(["%matplotlib inline\nimport utils.claims"], root)}
+    assert names == {"__init__.py", "claims.py"}
+
+
+def test_a_good_copy_is_kept_and_an_edited_one_is_executed_again(repository):
+    path, folder = chapter(repository, "print(6 * 7)"), repository / "_build"
+    assert refresh(path, folder, root=repository) is not None
+    assert refresh(path, folder, root=repository) is None
+    chapter(repository, "print(6 * 8)")
+    measured = refresh(path, folder, root=repository)
+    assert measured is not None
+    assert measured.megabytes > 10
+    (output,) = nbformat.read(folder / path.name, as_version=4).cells[1].outputs
+    assert output.text == "48\n"
+
+
+def test_an_edit_of_the_text_alone_reaches_the_copy_without_execution(repository):
+    path, folder = chapter(repository, "print(6 * 7)"), repository / "_build"
+    refresh(path, folder, root=repository)
+    chapter(repository, "print(6 * 7)", text="# Another title")
+    assert refresh(path, folder, root=repository) is None
+    copy = nbformat.read(folder / path.name, as_version=4)
+    assert copy.cells[0].source == "# Another title"
+    assert copy.cells[1].outputs[0].text == "42\n"
+
+
+def test_the_chapter_itself_is_left_alone(repository):
+    path = chapter(repository, "print(6 * 7)")
+    before = path.read_bytes()
+    refresh(path, repository / "_build", root=repository)
+    assert path.read_bytes() == before
+
+
+def test_a_broken_chapter_is_named_with_its_cell(repository):
+    path = chapter(repository, "print(1)", "1 / 0", "print(2)")
+    with pytest.raises(ChapterError, match=r"01_a_chapter\.ipynb, code cell 2 .*ZeroDivisionError"):
+        execute(path)
+
+
+def test_after_a_failure_no_older_copy_is_trusted(repository):
+    path, folder = chapter(repository, "print(1)"), repository / "_build"
+    refresh(path, folder, root=repository)
+    chapter(repository, "1 / 0")
+    for _ in range(2):
+        with pytest.raises(ChapterError):
+            refresh(path, folder, root=repository)
+    assert not (folder / "01_a_chapter.json").exists()
+
+
+def test_a_cell_that_never_ends_is_named(repository):
+    path = chapter(repository, "import time; time.sleep(60)")
+    with pytest.raises(ChapterError, match="code cell 1"):
+        execute(path, timeout=2)
+
+
+def test_outputs_are_taken_over_only_for_the_same_code(repository):
+    path, folder = chapter(repository, "print(6 * 7)"), repository / "_build"
+    refresh(path, folder, root=repository)
+    assert tool.take_over(path, folder / path.name)
+    assert not tool.take_over(path, folder / path.name)
+    assert nbformat.read(path, as_version=4).cells[1].outputs[0].text == "42\n"
+    chapter(repository, "print(6 * 8)")
+    with pytest.raises(ChapterError, match="execute it again"):
+        tool.take_over(path, folder / path.name)
+
+
+def test_an_unknown_chapter_is_refused(repository):
+    chapter(repository, "print(1)")
+    assert [path.name for path in chapters(repository, only="1")] == ["01_a_chapter.ipynb"]
+    with pytest.raises(FileNotFoundError, match="no chapter 09"):
+        chapters(repository, only="9")
+    shutil.rmtree(repository / "chapters")
+    with pytest.raises(FileNotFoundError, match="holds no notebook"):
+        chapters(repository)
+
+
+def test_what_an_execution_cost_is_recorded(repository):
+    path, folder = chapter(repository, "block = bytearray(200_000_000)"), repository / "_build"
+    measured = refresh(path, folder, root=repository)
+    record = json.loads((folder / "01_a_chapter.json").read_text())
+    assert record["megabytes"] == measured.megabytes > 200

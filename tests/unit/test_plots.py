@@ -1,0 +1,143 @@
+"""Figures: alternative text, colours that follow the page, interaction without a kernel."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+
+import matplotlib.pyplot as plt
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from matplotlib.colors import to_rgb
+
+from utils.plots import (
+    DIGIT_COLOURS,
+    INK,
+    PALETTE,
+    PAPER,
+    ImagePanel,
+    PointPanel,
+    interactive,
+    show,
+    show_svg,
+    slider_figure,
+    use_style,
+)
+
+ALT = "A line that rises from zero to one, with one marker at its end."
+
+
+@pytest.fixture
+def figure():
+    with plt.rc_context():
+        use_style()
+        fig, axes = plt.subplots()
+        axes.plot([0, 1], [0, 1], marker="o", color=PALETTE[0], markeredgecolor=PAPER)
+        axes.set_title("A title")
+        yield fig
+        plt.close(fig)
+
+
+def luminance(colour: str) -> float:
+    channels = np.array(to_rgb(colour))
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def contrast(first: str, second: str) -> float:
+    high, low = sorted((luminance(first), luminance(second)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("ground", ["#ffffff", "#14181e"])
+@pytest.mark.parametrize("colour", sorted({*PALETTE, *DIGIT_COLOURS}))
+def test_colours_stand_out_on_light_and_dark_pages(colour, ground):
+    assert contrast(colour, ground) >= 3
+
+
+def test_the_contrast_check_can_fail():
+    assert contrast("#f0e442", "#ffffff") < 3
+
+
+def test_a_shown_figure_is_one_svg_with_its_alt_text(figure):
+    markup = show(figure, alt=ALT)._repr_mimebundle_()["text/html"]
+    svg = ElementTree.fromstring(re.search(r"<svg.*</svg>", markup, re.S).group())
+    assert svg.attrib["role"] == "img"
+    assert svg.attrib["aria-label"] == ALT
+
+
+def test_ink_and_paper_become_the_colours_of_the_page(figure):
+    markup = show(figure, alt=ALT).html
+    assert INK not in markup
+    assert PAPER not in markup
+    assert "currentColor" in markup
+    assert "var(--book-paper" in markup
+    assert PALETTE[0] in markup
+
+
+def test_the_same_figure_gives_the_same_text_and_two_figures_share_no_id(figure):
+    first = show(figure, alt=ALT, close=False).html
+    assert show(figure, alt=ALT, close=False).html == first
+    figure.axes[0].plot([0, 1], [1, 0], marker="s")
+    second = show(figure, alt=ALT).html
+    ids = [set(re.findall(r' id="([^"]+)"', text)) for text in (first, second)]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    for text, own in zip((first, second), ids, strict=True):
+        assert set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text)) == own
+
+
+@pytest.mark.parametrize("alt", ["", "figure 1", None])
+def test_a_figure_without_alt_text_is_refused(figure, alt):
+    with pytest.raises(ValueError, match="sentence"):
+        show(figure, alt=alt)
+    with pytest.raises(ValueError, match="sentence"):
+        show_svg('<svg viewBox="0 0 1 1"></svg>', alt=alt)
+
+
+def test_svg_without_a_view_box_is_refused():
+    with pytest.raises(ValueError, match="viewBox"):
+        show_svg("<svg></svg>", alt=ALT)
+    with pytest.raises(ValueError, match="no <svg>"):
+        show_svg("<p></p>", alt=ALT)
+
+
+def panels(steps: int) -> list:
+    turn = np.linspace(0, 2 * np.pi, steps)
+    path = np.column_stack([np.cos(turn), np.sin(turn)])
+    images = np.linspace(0, 1, steps)[:, None, None] * np.ones((steps, 4, 4))
+    return [
+        ImagePanel("The image", images),
+        PointPanel("The code", path, path[:2] * 2, ["#3a7bd5", "#d9730d"]),
+    ]
+
+
+def test_a_slider_carries_its_data_and_a_label():
+    labels = [f"{step}°" for step in range(5)]
+    markup = slider_figure(panels(5), labels, control="Angle", alt=ALT).html
+    data = json.loads(re.search(r'<script type="application/json">(.*?)</script>', markup).group(1))
+    assert data["labels"] == labels
+    assert [panel["kind"] for panel in data["panels"]] == ["image", "point"]
+    assert len(data["panels"][1]["path"]) == 5
+    name = re.search(r'<input type="range" id="([^"]+)"', markup).group(1)
+    assert f'<label for="{name}">Angle</label>' in markup
+    assert not re.search(r"https?://(?!www\.w3\.org)", markup)
+
+
+def test_a_slider_with_panels_of_other_lengths_is_refused():
+    with pytest.raises(ValueError, match="one image or one point for each"):
+        slider_figure(panels(5), ["a", "b"], control="Angle", alt=ALT)
+    with pytest.raises(ValueError, match="no panels"):
+        slider_figure([], ["a"], control="Angle", alt=ALT)
+    with pytest.raises(ValueError, match="outside"):
+        slider_figure(panels(2), ["a", "b"], control="Angle", alt=ALT, start=2)
+
+
+def test_plotly_is_read_from_the_site_and_nowhere_else():
+    figure = interactive(go.Figure(go.Scatter(x=[0, 1], y=[1, 0])), alt=ALT)
+    bundle = figure._repr_mimebundle_()
+    assert "../_static/plotly.min.js" in bundle["text/html"]
+    assert not re.search(r"https?://(?!www\.w3\.org)", bundle["text/html"])
+    assert bundle["application/vnd.plotly.v1+json"]["data"][0]["type"] == "scatter"

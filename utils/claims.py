@@ -1,0 +1,211 @@
+"""The ledger of claims: every number that the prose relies on, with the band it must lie in.
+
+A claim is an entry of ``book/claims.yml``. A chapter computes the number and calls
+:func:`claim`, which fails outside the band and hands the value to the prose.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import yaml
+
+__all__ = ["Claim", "ClaimError", "claim", "ledger_path", "read_ledger"]
+
+_FIELDS = ("statement", "chapter", "low", "high", "source", "seeds")
+_GLUE_PREFIX = "application/papermill.record/"
+
+
+class ClaimError(AssertionError):
+    """A computed number lies outside the band that the book states for it."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One entry of the ledger.
+
+    Attributes
+    ----------
+    id : str
+        The name by which chapters and prose refer to the claim.
+    statement : str
+        What the number is, in one sentence.
+    chapter : str
+        The chapter that computes it: the stem of its file in ``chapters/``.
+    low, high : float
+        The band; both ends belong to it. The unit is the one named in the statement.
+    source : str
+        Where the band comes from: ``this book`` or a citation.
+    seeds : str
+        The seeds behind the band, or ``none`` where nothing is random.
+    """
+
+    id: str
+    statement: str
+    chapter: str
+    low: float
+    high: float
+    source: str
+    seeds: str
+
+    def holds(self, value: float) -> bool:
+        """Say whether a value lies in the band.
+
+        Parameters
+        ----------
+        value : float
+            The computed number.
+
+        Returns
+        -------
+        bool
+            True if ``low <= value <= high``; NaN is in no band.
+        """
+        return self.low <= value <= self.high
+
+
+def ledger_path() -> Path:
+    """Find the ledger: beside the package in a checkout, inside it when installed as a wheel.
+
+    Returns
+    -------
+    pathlib.Path
+        The file that :func:`claim` reads.
+
+    Raises
+    ------
+    FileNotFoundError
+        If neither place holds the ledger.
+    """
+    here = Path(__file__).resolve().parent
+    for candidate in (here.parent / "book" / "claims.yml", here / "_claims.yml"):
+        if candidate.is_file():
+            return candidate
+    raise FileNotFoundError(
+        "The ledger of claims, book/claims.yml, is missing: install the project from a full "
+        "checkout, or restore the file."
+    )
+
+
+def _entry(name: object, fields: object, path: Path) -> Claim:
+    if not isinstance(name, str) or not isinstance(fields, Mapping):
+        raise ValueError(f"{path.name}: entry {name!r} must map an id to its fields {_FIELDS}.")
+    missing = [field for field in _FIELDS if field not in fields]
+    unknown = [field for field in fields if field not in _FIELDS]
+    if missing or unknown:
+        raise ValueError(
+            f"{path.name}: claim {name!r} lacks {missing} and has unknown {unknown}; "
+            f"give it exactly the fields {list(_FIELDS)}."
+        )
+    low, high = float(fields["low"]), float(fields["high"])
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise ValueError(
+            f"{path.name}: claim {name!r} has the band [{low}, {high}]; "
+            "give finite ends with low <= high."
+        )
+    text = {field: str(fields[field]) for field in ("statement", "chapter", "source", "seeds")}
+    return Claim(id=name, low=low, high=high, **text)
+
+
+@cache
+def _read(path: Path, _changed_ns: int) -> Mapping[str, Claim]:
+    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{path.name}: the ledger must map claim ids to their fields.")
+    return MappingProxyType({name: _entry(name, entry, path) for name, entry in content.items()})
+
+
+def read_ledger(path: Path | None = None) -> Mapping[str, Claim]:
+    """Read and check the ledger.
+
+    Parameters
+    ----------
+    path : pathlib.Path, optional
+        A ledger file; by default the book's own.
+
+    Returns
+    -------
+    Mapping[str, Claim]
+        The claims by id, in the order of the file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If an entry lacks a field, has an unknown one, or its band is empty.
+    """
+    path = ledger_path() if path is None else Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no ledger of claims at {path.name}; give its full path.")
+    return _read(path, path.stat().st_mtime_ns)
+
+
+def _publish(entry: Claim, value: float) -> None:
+    """Write one line for the reader and one record for the prose (``{glue:text}``)."""
+    print(f"claim {entry.id} = {value:.4g}, expected {entry.low:g} to {entry.high:g}")
+    try:
+        from IPython import get_ipython
+        from IPython.display import display
+    except ImportError:  # outside notebooks the printed line is all there is
+        return
+    if get_ipython() is None:
+        return
+    record: dict[str, Any] = {_GLUE_PREFIX + "text/plain": f"{value:.10e}"}
+    scrapbook = {"scrapbook": {"name": entry.id, "mime_prefix": _GLUE_PREFIX}}
+    display(record, raw=True, metadata=scrapbook)
+
+
+def claim(id: str, value: float, *, ledger: Path | None = None) -> None:
+    """Hold a computed number against its band, and make it available to the prose.
+
+    In a notebook the value is glued under the claim's id, so that the text of the chapter
+    writes ``{glue:text}`` and never a number typed by hand.
+
+    Parameters
+    ----------
+    id : str
+        An id of the ledger.
+    value : float
+        The computed number, in the unit that the claim's statement names. Zero-dimensional
+        arrays and tensors are accepted.
+    ledger : pathlib.Path, optional
+        Another ledger than the book's own.
+
+    Raises
+    ------
+    KeyError
+        If the ledger has no such id.
+    TypeError
+        If the value is not one number.
+    ClaimError
+        If the value lies outside the band, or is NaN.
+    """
+    claims = read_ledger(ledger)
+    if id not in claims:
+        raise KeyError(
+            f"No claim {id!r} in the ledger: add it to book/claims.yml with its statement and band."
+        )
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "size", 1) != 0 and getattr(value, "ndim", 0) == 0:
+        value = item()
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(
+            f"Claim {id!r} got {type(value).__name__}, but needs one real number: "
+            "reduce the array to a scalar first."
+        )
+    entry = claims[id]
+    number = float(value)
+    if not entry.holds(number):
+        raise ClaimError(
+            f"Claim {id!r} failed: {entry.statement} Expected {entry.low:g} to {entry.high:g}, "
+            f"computed {number:.6g}."
+        )
+    _publish(entry, number)

@@ -1,0 +1,540 @@
+"""Figures: one style for light and dark pages, alt text on all, interaction without a kernel."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+__all__ = [
+    "DIGIT_COLOURS",
+    "INK",
+    "PALETTE",
+    "PAPER",
+    "HTMLFigure",
+    "ImagePanel",
+    "PointPanel",
+    "figure_svg",
+    "interactive",
+    "show",
+    "show_svg",
+    "slider_figure",
+    "use_style",
+]
+
+#: The colour of text and axes. In a shown figure it becomes the page's own text colour.
+INK = "#1b2433"
+#: The colour of the page. In a shown figure it becomes the page's own background.
+PAPER = "#fdfdfb"
+#: Series colours: told apart by readers with any colour vision, at least 3:1 against a
+#: white and against a near-black page.
+PALETTE: tuple[str, ...] = ("#3a7bd5", "#d9730d", "#15917b", "#c0508f", "#8a6fd1", "#7f7f7f")
+#: One colour for each of ten classes. Ten hues cannot be safe for all eyes, so a figure that
+#: uses them also writes the class beside its points.
+DIGIT_COLOURS: tuple[str, ...] = (
+    "#3a7bd5",
+    "#d9730d",
+    "#15917b",
+    "#c0508f",
+    "#8a6fd1",
+    "#a07a1f",
+    "#2f93b8",
+    "#d0574f",
+    "#5c8f2f",
+    "#7f7f7f",
+)
+
+_MINIMUM_ALT = 20
+
+
+@dataclass(frozen=True)
+class HTMLFigure:
+    """A figure as HTML for the page and as one sentence of plain text elsewhere.
+
+    Attributes
+    ----------
+    html : str
+        The markup.
+    alt : str
+        The alternative text.
+    extra : Mapping[str, Any]
+        Further forms of the figure by MIME type, for front ends that prefer them.
+    """
+
+    html: str
+    alt: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return {"text/html": self.html, "text/plain": f"Figure: {self.alt}", **self.extra}
+
+
+def use_style() -> None:
+    """Set matplotlib's defaults to the book's style: quiet axes, no frame, transparent ground."""
+    mpl.rcParams.update(
+        {
+            "figure.figsize": (6.8, 3.4),
+            "figure.dpi": 100,
+            "figure.constrained_layout.use": True,
+            "figure.facecolor": "none",
+            "savefig.facecolor": "none",
+            "axes.facecolor": "none",
+            "axes.edgecolor": INK,
+            "axes.labelcolor": INK,
+            "axes.titlecolor": INK,
+            "axes.titlesize": 11,
+            "axes.titleweight": "medium",
+            "axes.labelsize": 10,
+            "axes.linewidth": 0.8,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.prop_cycle": mpl.cycler(color=PALETTE),
+            "axes.axisbelow": True,
+            "grid.color": INK,
+            "grid.alpha": 0.15,
+            "grid.linewidth": 0.6,
+            "text.color": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "xtick.labelsize": 9,
+            "ytick.labelsize": 9,
+            "legend.frameon": False,
+            "legend.fontsize": 9,
+            "font.size": 10,
+            "lines.linewidth": 1.8,
+            "lines.markersize": 5,
+            "image.cmap": "cividis",
+            "image.interpolation": "nearest",
+            "svg.fonttype": "path",
+            "svg.hashsalt": "interpreting-equivariant-representations",
+        }
+    )
+
+
+def _checked_alt(alt: str) -> str:
+    if not isinstance(alt, str) or len(alt.strip()) < _MINIMUM_ALT:
+        raise ValueError(
+            f"A figure got the alternative text {alt!r}, but needs a sentence of at least "
+            f"{_MINIMUM_ALT} characters: say what a reader who cannot see it should learn."
+        )
+    return " ".join(alt.split())
+
+
+def _inline(svg: str, alt: str) -> str:
+    """Turn a stand-alone SVG into one that lives in a page and takes on its colours."""
+    body = svg[svg.index("<svg") :]
+    size = re.search(r'viewBox="[\d.+-]+ [\d.+-]+ ([\d.]+) ([\d.]+)"', body)
+    if size is None:
+        raise ValueError("An SVG without a viewBox cannot be scaled: give it one.")
+    width = float(size.group(1))
+    head_end = body.index(">") + 1
+    body = body[head_end:]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.S)
+    body = re.sub(r"<!--.*?-->", "", body, flags=re.S)
+    body = body.replace(INK, "currentColor").replace(PAPER, "var(--book-paper, #fff)")
+    used = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", body))
+    prefix = "f" + hashlib.sha256(body.encode()).hexdigest()[:8]
+
+    def rename(match: re.Match[str]) -> str:
+        return f' id="{prefix}-{match.group(1)}"' if match.group(1) in used else ""
+
+    body = re.sub(r'\sid="([^"]*)"', rename, body)
+    body = re.sub(r"(url\(#|href=\"#)([^)\"]+)", rf"\g<1>{prefix}-\g<2>", body)
+    body = re.sub(r">\s+<", "><", body)
+    body = re.sub(r"\s*\n\s*", " ", body)
+    pixels = round(width * 4 / 3)
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'role="img" aria-label="{html.escape(alt, quote=True)}" viewBox="0 0 {size.group(1)} '
+        f'{size.group(2)}" style="width:100%;max-width:{pixels}px;height:auto">'
+    )
+    return head + body
+
+
+def figure_svg(fig: Figure, alt: str) -> str:
+    """Draw a figure as an SVG that follows the page from light to dark.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+        A figure drawn in the book's style (:func:`use_style`).
+    alt : str
+        Alternative text of at least twenty characters.
+
+    Returns
+    -------
+    str
+        SVG markup. The same figure gives the same text.
+
+    Raises
+    ------
+    ValueError
+        If the alternative text is missing or too short.
+    """
+    alt = _checked_alt(alt)
+    buffer = io.StringIO()
+    fig.savefig(buffer, format="svg", metadata={"Date": None})
+    return _inline(buffer.getvalue(), alt)
+
+
+def _framed(markup: str) -> str:
+    return f'<figure class="book-figure">{markup}</figure>'
+
+
+def show(fig: Figure, *, alt: str, close: bool = True) -> HTMLFigure:
+    """Show a matplotlib figure with its alternative text; call it on the last line of a cell.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+        The figure.
+    alt : str
+        Alternative text: what a reader who cannot see the figure should learn from it.
+    close : bool, default True
+        Close the figure afterwards, so that it is neither drawn twice nor kept in memory.
+
+    Returns
+    -------
+    HTMLFigure
+        What the notebook displays.
+
+    Raises
+    ------
+    ValueError
+        If the alternative text is missing or too short.
+    """
+    svg = figure_svg(fig, alt)
+    if close:
+        plt.close(fig)
+    return HTMLFigure(_framed(svg), _checked_alt(alt))
+
+
+def show_svg(svg: str, *, alt: str) -> HTMLFigure:
+    """Show an SVG drawing, such as a molecule, in the same way as :func:`show`.
+
+    Parameters
+    ----------
+    svg : str
+        SVG markup with a ``viewBox``.
+    alt : str
+        Alternative text.
+
+    Returns
+    -------
+    HTMLFigure
+        What the notebook displays.
+
+    Raises
+    ------
+    ValueError
+        If the markup has no ``viewBox``, or the alternative text is missing or too short.
+    """
+    alt = _checked_alt(alt)
+    if "<svg" not in svg:
+        raise ValueError("The markup holds no <svg> element: pass the text of an SVG drawing.")
+    return HTMLFigure(_framed(_inline(svg, alt)), alt)
+
+
+# Figures that move without a kernel
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePanel:
+    """A panel that shows one image for each position of the slider.
+
+    Attributes
+    ----------
+    title : str
+        The heading of the panel.
+    images : numpy.ndarray
+        Shape (T, H, W), grey values in [0, 1]; T is the number of slider positions.
+    """
+
+    title: str
+    images: NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class PointPanel:
+    """A panel in which a point travels over a still cloud.
+
+    Attributes
+    ----------
+    title : str
+        The heading of the panel.
+    path : numpy.ndarray
+        Shape (T, 2): where the point is for each position of the slider.
+    cloud : numpy.ndarray
+        Shape (N, 2): the still points.
+    colours : Sequence[str]
+        N colours for the cloud.
+    """
+
+    title: str
+    path: NDArray[np.floating]
+    cloud: NDArray[np.floating]
+    colours: Sequence[str]
+
+
+_SIDE = 240
+
+
+def _image_markup(panel: ImagePanel) -> tuple[str, dict[str, Any]]:
+    images = np.asarray(panel.images)
+    _, height, width = images.shape
+    pixels = np.clip(np.round(images * 255), 0, 255).astype(np.uint8)
+    data = base64.b64encode(pixels.tobytes()).decode()
+    canvas = (
+        f'<canvas width="{width}" height="{height}" role="img" aria-label="'
+        f'{html.escape(panel.title, quote=True)}"></canvas>'
+    )
+    return canvas, {"kind": "image", "width": width, "height": height, "data": data}
+
+
+def _point_markup(panel: PointPanel) -> tuple[str, dict[str, Any]]:
+    everything = np.concatenate([panel.path, panel.cloud])
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    scale = (_SIDE - 24) / float(np.max(high - low) or 1.0)
+    middle = (low + high) / 2
+
+    def place(points: NDArray[np.floating]) -> NDArray[np.floating]:
+        centred = (points - middle) * scale
+        return np.column_stack([_SIDE / 2 + centred[:, 0], _SIDE / 2 - centred[:, 1]]).round(1)
+
+    dots = "".join(
+        f'<circle cx="{x:g}" cy="{y:g}" r="1.7" fill="{colour}"/>'
+        for (x, y), colour in zip(place(panel.cloud), panel.colours, strict=True)
+    )
+    path = place(panel.path)
+    trail = " ".join(f"{x:g},{y:g}" for x, y in path)
+    markup = (
+        f'<svg role="img" aria-label="{html.escape(panel.title, quote=True)}" '
+        f'viewBox="0 0 {_SIDE} {_SIDE}"><g opacity="0.45">{dots}</g>'
+        f'<polyline points="{trail}" fill="none" stroke="currentColor" stroke-opacity="0.55"/>'
+        f'<circle class="book-marker" cx="{path[0, 0]:g}" cy="{path[0, 1]:g}" r="6" '
+        f'fill="currentColor" stroke="var(--book-paper, #fff)" stroke-width="1.5"/></svg>'
+    )
+    return markup, {"kind": "point", "path": path.tolist()}
+
+
+_SLIDER_SCRIPT = """
+(() => {
+  const root = document.getElementById("ID");
+  const spec = JSON.parse(root.querySelector("script[type='application/json']").textContent);
+  const range = root.querySelector("input");
+  const readout = root.querySelector("output");
+  const cells = root.querySelectorAll(".book-panel");
+  const pixels = spec.panels.map(p => p.kind === "image"
+    ? Uint8Array.from(atob(p.data), c => c.charCodeAt(0)) : null);
+  const draw = () => {
+    const t = Number(range.value);
+    readout.textContent = spec.labels[t];
+    range.setAttribute("aria-valuetext", spec.labels[t]);
+    spec.panels.forEach((panel, i) => {
+      if (panel.kind === "image") {
+        const canvas = cells[i].querySelector("canvas");
+        const context = canvas.getContext("2d");
+        const image = context.createImageData(panel.width, panel.height);
+        const size = panel.width * panel.height;
+        for (let j = 0; j < size; j += 1) {
+          const grey = pixels[i][t * size + j];
+          image.data.set([grey, grey, grey, 255], 4 * j);
+        }
+        context.putImageData(image, 0, 0);
+      } else {
+        const marker = cells[i].querySelector(".book-marker");
+        marker.setAttribute("cx", panel.path[t][0]);
+        marker.setAttribute("cy", panel.path[t][1]);
+      }
+    });
+  };
+  range.addEventListener("input", draw);
+  draw();
+})();
+"""
+
+_SLIDER_STYLE = (
+    ".book-slider .book-panels{display:flex;flex-wrap:wrap;gap:1rem;justify-content:center}"
+    ".book-slider .book-panel{flex:1 1 10rem;max-width:16rem;margin:0;text-align:center}"
+    ".book-slider canvas,.book-slider svg{width:100%;height:auto;image-rendering:pixelated}"
+    ".book-slider .book-control{display:flex;gap:.75rem;align-items:center;"
+    "justify-content:center;margin-top:.75rem}"
+    ".book-slider input{flex:1 1 12rem;max-width:24rem}"
+    ".book-slider output{min-width:4rem;font-variant-numeric:tabular-nums}"
+)
+
+
+def slider_figure(
+    panels: Sequence[ImagePanel | PointPanel],
+    labels: Sequence[str],
+    *,
+    control: str,
+    alt: str,
+    start: int = 0,
+) -> HTMLFigure:
+    """Build a figure with one slider that moves every panel, with no kernel behind it.
+
+    The output carries its data and forty lines of plain script, so it works on the built site,
+    in Jupyter and in Colab alike, with the mouse, by touch and from the keyboard.
+
+    Parameters
+    ----------
+    panels : Sequence[ImagePanel | PointPanel]
+        The panels, from left to right; all have the same number T of positions.
+    labels : Sequence[str]
+        T readings of the slider, for example ``"45°"``.
+    control : str
+        What the slider changes: its visible label.
+    alt : str
+        Alternative text for the whole figure.
+    start : int, default 0
+        The first position.
+
+    Returns
+    -------
+    HTMLFigure
+        What the notebook displays.
+
+    Raises
+    ------
+    ValueError
+        If there is no panel, a panel has another number of positions than there are labels, or
+        the alternative text is too short.
+    """
+    alt = _checked_alt(alt)
+    steps = len(labels)
+    if not panels:
+        raise ValueError("A slider figure got no panels: give it at least one.")
+    if not 0 <= start < steps:
+        raise ValueError(f"The slider starts at {start}, outside its {steps} positions.")
+    cells, specs = [], []
+    for panel in panels:
+        if isinstance(panel, ImagePanel):
+            given, dimensions = np.asarray(panel.images), 3
+        else:
+            given, dimensions = np.asarray(panel.path), 2
+        if given.ndim != dimensions or len(given) != steps:
+            raise ValueError(
+                f"Panel {panel.title!r} has data of shape {given.shape} for {steps} slider "
+                "positions: give one image or one point for each."
+            )
+        draw = _image_markup(panel) if isinstance(panel, ImagePanel) else _point_markup(panel)
+        cells.append(
+            f'<div class="book-panel"><div class="book-panel-title">{html.escape(panel.title)}'
+            f"</div>{draw[0]}</div>"
+        )
+        specs.append(draw[1])
+    data = json.dumps({"panels": specs, "labels": list(labels)}).replace("</", "<\\/")
+    name = "slider-" + hashlib.sha256(data.encode()).hexdigest()[:10]
+    markup = (
+        f'<div class="book-slider" data-interactive id="{name}"><style>{_SLIDER_STYLE}</style>'
+        f'<div class="book-panels">{"".join(cells)}</div>'
+        f'<div class="book-control"><label for="{name}-range">{html.escape(control)}</label>'
+        f'<input type="range" id="{name}-range" min="0" max="{steps - 1}" value="{start}">'
+        f'<output for="{name}-range">{html.escape(labels[start])}</output></div>'
+        f'<script type="application/json">{data}</script>'
+        f"<script>{_SLIDER_SCRIPT.replace('ID', name)}</script></div>"
+    )
+    figure = (
+        f'<figure class="book-figure" role="group" aria-label="{html.escape(alt, quote=True)}">'
+        f"{markup}</figure>"
+    )
+    return HTMLFigure(figure, alt)
+
+
+_PLOTLY_SCRIPT = """
+(() => {
+  const root = document.getElementById("ID");
+  const spec = JSON.parse(root.querySelector("script[type='application/json']").textContent);
+  const ink = () => getComputedStyle(root).color;
+  const draw = () => {
+    const axes = {};
+    Object.keys(spec.layout).filter(k => /^[xy]axis/.test(k)).forEach(k => {
+      axes[k] = {...spec.layout[k], color: ink(), gridcolor: "rgba(128,128,128,.25)"};
+    });
+    const layout = {...spec.layout, ...axes, font: {...spec.layout.font, color: ink()}};
+    window.Plotly.react(root.querySelector(".book-plot"), spec.data, layout,
+      {responsive: true, displaylogo: false});
+  };
+  const load = (urls) => {
+    if (window.Plotly) { draw(); return; }
+    if (!urls.length) {
+      root.querySelector(".book-plot").textContent =
+        "This figure needs plotly.min.js: read it on the built site.";
+      return;
+    }
+    const script = document.createElement("script");
+    script.src = urls[0];
+    script.onload = draw;
+    script.onerror = () => load(urls.slice(1));
+    document.head.append(script);
+  };
+  load(["../_static/plotly.min.js"]);
+  new MutationObserver(() => window.Plotly && draw()).observe(
+    document.documentElement, {attributes: true, attributeFilter: ["data-theme"]});
+})();
+"""
+
+
+def interactive(fig: go.Figure, *, alt: str, height: int = 420) -> HTMLFigure:
+    """Show a plotly figure that reads its library from the site, and from nowhere else.
+
+    The output also carries plotly's own description of the figure, which Jupyter and Colab
+    draw with the library that they bring.
+
+    Parameters
+    ----------
+    fig : plotly.graph_objects.Figure
+        The figure.
+    alt : str
+        Alternative text.
+    height : int, default 420
+        Height in pixels.
+
+    Returns
+    -------
+    HTMLFigure
+        What the notebook displays.
+
+    Raises
+    ------
+    ValueError
+        If the alternative text is missing or too short.
+    """
+    alt = _checked_alt(alt)
+    spec: Mapping[str, Any] = json.loads(fig.to_json())
+    layout = dict(spec.get("layout", {}))
+    layout.pop("template", None)
+    layout |= {
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "height": height,
+        "margin": {"l": 60, "r": 16, "t": 32, "b": 48} | dict(layout.get("margin", {})),
+    }
+    layout.setdefault("xaxis", {})
+    layout.setdefault("yaxis", {})
+    data = json.dumps({"data": spec["data"], "layout": layout}).replace("</", "<\\/")
+    name = "plot-" + hashlib.sha256(data.encode()).hexdigest()[:10]
+    markup = (
+        f'<figure class="book-figure" role="group" aria-label="{html.escape(alt, quote=True)}">'
+        f'<div id="{name}" class="book-plotly">'
+        f'<div class="book-plot" style="min-height:{height}px"></div>'
+        f'<script type="application/json">{data}</script>'
+        f"<script>{_PLOTLY_SCRIPT.replace('ID', name)}</script></div></figure>"
+    )
+    return HTMLFigure(markup, alt, {"application/vnd.plotly.v1+json": spec})
