@@ -11,6 +11,8 @@ READERS := $(VENV)/.readers
 DEVELOPERS := $(VENV)/.developers
 INDEX := _build/html/index.html
 NB := chapters/*.ipynb
+# The molecules are prepared once on each machine, before a chapter asks for them.
+DATA := $(BIN)/python -c 'from utils.data.qm9 import load_dense; load_dense()'
 # One thread for each kernel: two chapters run side by side, and sums come out the same.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 SPHINX := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter-book build . -W -n --keep-going -q
@@ -44,6 +46,7 @@ env-dev: $(DEVELOPERS)  ## make or refresh the environment for developing
 # -- the book
 
 book: $(READERS)  ## execute every chapter that changed and build the site
+	@$(DATA)
 	@echo "== executing the chapters"
 	@$(THREADS) $(BIN)/python -m book._tools.execute
 	@echo "== building the site from what was just executed"
@@ -57,6 +60,7 @@ html: $(READERS)  ## build the site from the outputs in the repository
 
 chapter: $(READERS)  ## execute one chapter and build it: make chapter N=07
 	@test -n "$(N)" || { echo "error: say which chapter, for example make chapter N=07"; exit 1; }
+	@$(DATA)
 	@echo "== executing chapter $(N)"
 	@$(THREADS) $(BIN)/python -m book._tools.execute --only "$(N)" --force
 	@echo "== building the site around it"
@@ -64,6 +68,7 @@ chapter: $(READERS)  ## execute one chapter and build it: make chapter N=07
 	@echo "The chapter is ready: $(abspath _build/html/chapters)/$$(cd chapters && ls $$(printf '%02d' $$((10#$(N))))_*.ipynb | sed s/ipynb/html/)"
 
 outputs: $(READERS)  ## execute the chapters and write their outputs into chapters/
+	@$(DATA)
 	@echo "== executing the chapters and renewing the committed outputs"
 	@$(THREADS) $(BIN)/python -m book._tools.execute --in-place $(if $(N),--only $(N))
 
@@ -83,6 +88,7 @@ lint: $(DEVELOPERS)  ## ruff, mypy, the rooms of utils, files in step
 	@$(BIN)/python -m book._tools.sync --check
 
 test: lint  ## lint, unit tests, every notebook, the site
+	@$(DATA)
 	@echo "== tests: utils, tools and files"
 	@$(THREADS) $(BIN)/pytest tests/unit -n 2 --dist loadfile -q
 	@echo "== tests: every notebook runs, offline, within its budget, and prints what is stored"

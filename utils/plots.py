@@ -98,7 +98,7 @@ def use_style() -> None:
             "axes.labelcolor": INK,
             "axes.titlecolor": INK,
             "axes.titlesize": 11,
-            "axes.titleweight": "medium",
+            "axes.titleweight": "normal",
             "axes.labelsize": 10,
             "axes.linewidth": 0.8,
             "axes.spines.top": False,
@@ -138,11 +138,12 @@ def _checked_alt(alt: str) -> str:
 def _inline(svg: str, alt: str) -> str:
     """Turn a stand-alone SVG into one that lives in a page and takes on its colours."""
     body = svg[svg.index("<svg") :]
-    size = re.search(r'viewBox="[\d.+-]+ [\d.+-]+ ([\d.]+) ([\d.]+)"', body)
+    size = re.search(r"viewBox=[\"'][\d.+-]+ [\d.+-]+ ([\d.]+) ([\d.]+)[\"']", body)
     if size is None:
         raise ValueError("An SVG without a viewBox cannot be scaled: give it one.")
-    width = float(size.group(1))
     head_end = body.index(">") + 1
+    in_points = re.search(r"\bwidth=[\"'][\d.]+pt", body[:head_end]) is not None
+    pixels = round(float(size.group(1)) * (4 / 3 if in_points else 1))
     body = body[head_end:]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.S)
     body = re.sub(r"<!--.*?-->", "", body, flags=re.S)
@@ -157,7 +158,6 @@ def _inline(svg: str, alt: str) -> str:
     body = re.sub(r"(url\(#|href=\"#)([^)\"]+)", rf"\g<1>{prefix}-\g<2>", body)
     body = re.sub(r">\s+<", "><", body)
     body = re.sub(r"\s*\n\s*", " ", body)
-    pixels = round(width * 4 / 3)
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'role="img" aria-label="{html.escape(alt, quote=True)}" viewBox="0 0 {size.group(1)} '

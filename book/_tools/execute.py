@@ -172,9 +172,8 @@ def chapter_key(path: Path, root: Path = ROOT) -> str:
             digest.update(file.read_bytes())
     ledger = root / "book" / "claims.yml"
     entries = (yaml.safe_load(ledger.read_text(encoding="utf-8")) or {}) if ledger.is_file() else {}
-    text = "\n".join(code)
-    mentioned = {name: entry for name, entry in entries.items() if f'"{name}"' in text}
-    digest.update(json.dumps(mentioned, sort_keys=True, default=str).encode())
+    own = {name: entry for name, entry in entries.items() if entry.get("chapter") == path.stem}
+    digest.update(json.dumps(own, sort_keys=True, default=str).encode())
     return digest.hexdigest()
 
 

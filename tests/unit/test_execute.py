@@ -12,6 +12,11 @@ import pytest
 from book._tools import execute as tool
 from book._tools.execute import ChapterError, chapter_key, chapters, execute, refresh, used_modules
 
+LEDGER = """
+a-claim: {chapter: 01_a_chapter, low: 0}
+another: {chapter: 02_another, low: 2}
+"""
+
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
@@ -25,7 +30,7 @@ def repository(tmp_path: Path) -> Path:
     (rooms / "below.py").write_text("depth = 1\n")
     (rooms / "unused.py").write_text("nothing = 0\n")
     (tmp_path / "requirements.txt").write_text("numpy==1\n")
-    (tmp_path / "book" / "claims.yml").write_text("a-claim: {low: 0}\nanother: {low: 0}\n")
+    (tmp_path / "book" / "claims.yml").write_text(LEDGER)
     return tmp_path
 
 
@@ -37,7 +42,7 @@ def chapter(repository: Path, *code: str, text: str = "# A chapter") -> Path:
     return path
 
 
-IMPORTING = 'if False:\n    from utils.used import depth\n    claim("a-claim", 1)'
+IMPORTING = "if False:\n    from utils.used import depth"
 
 
 @pytest.mark.parametrize(
@@ -61,9 +66,9 @@ def test_only_the_claims_that_a_chapter_makes_change_its_key(repository):
     path = chapter(repository, IMPORTING)
     before = chapter_key(path, repository)
     ledger = repository / "book" / "claims.yml"
-    ledger.write_text("a-claim: {low: 0}\nanother: {low: 1}\n")
+    ledger.write_text(LEDGER.replace("low: 2", "low: 3"))
     assert chapter_key(path, repository) == before
-    ledger.write_text("a-claim: {low: 1}\nanother: {low: 1}\n")
+    ledger.write_text(LEDGER.replace("low: 0", "low: 1"))
     assert chapter_key(path, repository) != before
 
 
