@@ -1,0 +1,489 @@
+"""The quotient metric against brute force written here, and its laws."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from utils import quotient
+from utils.groups import (
+    CyclicShifts,
+    PointPermutations,
+    Representation,
+    cyclic,
+    dihedral,
+    irreps,
+    permutation_representation,
+    regular_representation,
+    symmetric,
+)
+from utils.quotient import (
+    align,
+    orbit,
+    quotient_distance,
+    quotient_distance_matrix,
+    quotient_geodesic,
+)
+
+
+def draw(*shape: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def copies_by_hand(y: np.ndarray, action) -> list[np.ndarray]:
+    """List the orbit of one code, in NumPy and without the room under test."""
+    if isinstance(action, CyclicShifts):
+        return [np.roll(y, r, axis=-1) for r in range(action.degree)]
+    if isinstance(action, PointPermutations):
+        return [y[list(p)] for p in itertools.permutations(range(action.degree))]
+    return [y @ matrix.T for matrix in action.matrices]
+
+
+def distance_by_hand(x: torch.Tensor, y: torch.Tensor, action) -> np.ndarray:
+    """All-pairs quotient distance by a loop over pairs and group elements."""
+    return np.array(
+        [
+            [min(np.linalg.norm(a - c) for c in copies_by_hand(b, action)) for b in y.numpy()]
+            for a in x.numpy()
+        ]
+    )
+
+
+D4 = irreps(dihedral(4))[-1]
+CASES = [
+    (CyclicShifts(1), (3, 1)),
+    (CyclicShifts(2), (1, 2)),
+    (CyclicShifts(3), (4, 3)),
+    (CyclicShifts(8), (2, 8)),
+    (CyclicShifts(8), (8,)),
+    (CyclicShifts(6), (2, 3, 6)),
+    (CyclicShifts(17), (2, 17)),
+    (PointPermutations(1), (1,)),
+    (PointPermutations(4), (4,)),
+    (PointPermutations(1), (1, 3)),
+    (PointPermutations(4), (4, 1)),
+    (PointPermutations(4), (4, 3)),
+    (regular_representation(dihedral(3)), (6,)),
+    (regular_representation(dihedral(3)), (2, 6)),
+    (D4, (2,)),
+    (permutation_representation(symmetric(4)), (2, 4)),
+]
+
+
+def label(case) -> str:
+    action, shape = case
+    return f"{action.name}-{'x'.join(map(str, shape))}".replace(" ", "_")
+
+
+every_case = pytest.mark.parametrize(("action", "shape"), CASES, ids=[label(c) for c in CASES])
+
+
+# --------------------------------------------------------------------------------------------
+# Distances
+# --------------------------------------------------------------------------------------------
+
+
+@every_case
+def test_all_pairs_against_brute_force(action, shape):
+    x, y = draw(7, *shape), draw(5, *shape, seed=1)
+    found = quotient_distance_matrix(x, y, action)
+    assert found.shape == (7, 5)
+    assert found.dtype == torch.float64
+    np.testing.assert_allclose(found.numpy(), distance_by_hand(x, y, action), rtol=1e-10)
+
+
+@every_case
+def test_pairs_against_brute_force(action, shape):
+    x, y = draw(6, *shape), draw(6, *shape, seed=1)
+    found = quotient_distance(x, y, action)
+    assert found.shape == (6,)
+    exact = distance_by_hand(x, y, action)
+    np.testing.assert_allclose(found.numpy(), exact.diagonal(), rtol=1e-10)
+    np.testing.assert_allclose(quotient_distance(x[:1], y, action).numpy(), exact[0], rtol=1e-10)
+    one = quotient_distance(x, y[2:3], action)
+    np.testing.assert_allclose(one.numpy(), exact[:, 2], rtol=1e-10)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 8, 15, 16, 17])
+@pytest.mark.parametrize("method", ["auto", "matmul", "fft"])
+def test_both_forms_of_the_correlation(order, method):
+    action = CyclicShifts(order)
+    x, y = draw(9, 3, order), draw(4, 3, order, seed=1)
+    found = quotient_distance_matrix(x, y, action, method=method)
+    np.testing.assert_allclose(found.numpy(), distance_by_hand(x, y, action), rtol=1e-10)
+
+
+def test_the_automatic_choice(monkeypatch):
+    used = []
+    for name in ("_SpectralCorrelation", "_ShiftCorrelation"):
+        original = getattr(quotient, name)
+        monkeypatch.setattr(
+            quotient, name, lambda y, name=name, make=original: used.append(name) or make(y)
+        )
+    for order in (15, 16):
+        quotient_distance_matrix(draw(2, 1, order), draw(2, 1, order), CyclicShifts(order))
+    assert used == ["_ShiftCorrelation", "_SpectralCorrelation"]
+
+
+@pytest.mark.parametrize("method", ["matmul", "fft"])
+@pytest.mark.parametrize("distance", [0.0, 1e-12, 1e-9, 1e-6, 1e-3, 3e-3, 1e-2])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_small_distances_keep_their_digits(method, distance, dtype):
+    """One code is a shifted copy of the other plus a step of known length."""
+    action, x = CyclicShifts(8), draw(3, 2, 8).to(dtype)
+    step = draw(3, 2, 8, seed=1)
+    step *= distance / step.flatten(1).norm(dim=1)[:, None, None]
+    y = (torch.roll(x.double(), 3, -1) + step).to(dtype)
+    exact = distance_by_hand(x.double(), y.double(), action)
+    found = quotient_distance_matrix(x, y, action, method=method)
+    paired = quotient_distance(x, y, action)
+    assert found.dtype == paired.dtype == dtype
+    tolerance = 2e-7 if dtype == torch.float32 else 1e-10
+    np.testing.assert_allclose(found.numpy(), exact, rtol=tolerance)
+    np.testing.assert_allclose(paired.numpy(), exact.diagonal(), rtol=tolerance)
+
+
+def test_without_the_second_look_small_distances_are_lost(monkeypatch):
+    """The control for the test above."""
+    x = draw(3, 2, 8)
+    y = torch.roll(x, 3, -1) + 1e-9
+    exact = distance_by_hand(x, y, CyclicShifts(8)).diagonal()
+    monkeypatch.setattr(quotient, "_CANCELLATION", -1.0)
+    found = quotient_distance_matrix(x, y, CyclicShifts(8)).diagonal().numpy()
+    assert not np.allclose(found, exact, rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize(("action", "shape"), [CASES[8], CASES[11]], ids=["numbers", "points"])
+def test_small_distances_between_sets(action, shape):
+    x = draw(3, *shape)
+    moved = action.act(torch.tensor([2, 0, 3, 1]), x)
+    assert quotient_distance(x, moved, action).max() == 0
+    y = moved + 1e-10 * draw(3, *shape, seed=1)
+    found = quotient_distance(x, y, action).numpy()
+    np.testing.assert_allclose(found, distance_by_hand(x, y, action).diagonal(), rtol=1e-12)
+
+
+def test_the_plain_distance_is_not_the_quotient_distance():
+    """The control: what a careless reader would compute fails the comparison."""
+    x, y = draw(5, 2, 8), draw(5, 2, 8, seed=1)
+    plain = torch.cdist(x.flatten(1), y.flatten(1)).numpy()
+    exact = distance_by_hand(x, y, CyclicShifts(8))
+    assert (plain >= exact - 1e-12).all()
+    assert (plain > exact + 0.1).any()
+
+
+@pytest.mark.parametrize(
+    ("action", "shape"),
+    [
+        (CyclicShifts(8), (4, 8)),
+        (CyclicShifts(16), (4, 16)),
+        (PointPermutations(3), (3, 2)),
+        (PointPermutations(5), (5,)),
+        (regular_representation(cyclic(4)), (2, 4)),
+    ],
+)
+def test_blocks_do_not_change_distances(action, shape):
+    x, y = draw(150, *shape), draw(130, *shape, seed=1)
+    y[:100] = x[:100]
+    whole = quotient_distance_matrix(x, y, action)
+    pieces = quotient_distance_matrix(x, y, action, max_bytes=2**20)
+    assert torch.allclose(whole, pieces, rtol=1e-12, atol=0)
+    assert whole.diagonal()[:100].max() == 0
+    assert whole.diagonal()[100:].min() > 0
+
+
+@pytest.mark.parametrize(
+    ("action", "shape"),
+    [(CyclicShifts(16), (4, 16)), (CyclicShifts(8), (4, 8)), (PointPermutations(5), (5,))],
+)
+def test_blocks_have_the_size_that_memory_allows(action, shape, monkeypatch):
+    """No product of a block exceeds the bound; the spy sees every large intermediate."""
+    sizes = []
+    for owner, name in ((torch, "cdist"), (torch.Tensor, "__matmul__"), (torch, "maximum")):
+        original = getattr(owner, name)
+
+        def spy(*arguments, _original=original, **options):
+            result = _original(*arguments, **options)
+            sizes.append(result.numel() * result.element_size())
+            return result
+
+        monkeypatch.setattr(owner, name, spy)
+    quotient_distance_matrix(draw(2000, *shape), draw(100, *shape), action, max_bytes=2**20)
+    assert max(sizes) <= 2**20
+    assert sum(sizes) > 2**20
+
+
+def test_points_are_compared_in_blocks_that_memory_allows(monkeypatch):
+    sizes = []
+    original = quotient._assign
+
+    def spy(costs):
+        sizes.append(costs.numel() * 8)
+        return original(costs)
+
+    monkeypatch.setattr(quotient, "_assign", spy)
+    quotient_distance_matrix(draw(80, 4, 2), draw(70, 4, 2), PointPermutations(4), max_bytes=2**20)
+    assert sum(sizes) == 80 * 70 * 16 * 8
+    assert 2**16 < max(sizes) <= 2**20
+    sizes.clear()
+    quotient_distance_matrix(
+        draw(2, 40, 2), draw(70, 40, 2), PointPermutations(40), max_bytes=2**20
+    )
+    assert sum(sizes) == 2 * 70 * 1600 * 8
+    assert max(sizes) <= 2**20
+
+
+@pytest.mark.parametrize(("action", "shape"), [CASES[3], CASES[8], CASES[11], CASES[14]])
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_it_is_a_metric_on_orbits(action, shape, data):
+    entries = hnp.arrays(np.float64, (1, *shape), elements=st.integers(-3, 3).map(float))
+    x, y, z = (torch.from_numpy(data.draw(entries)) for _ in range(3))
+    seed = data.draw(st.integers(0, 100))
+    moved = action.act(action.random_elements(1, torch.Generator().manual_seed(seed)), y)
+    xy, yz, xz = (quotient_distance(*p, action) for p in ((x, y), (y, z), (x, z)))
+    assert torch.allclose(xy, quotient_distance(y, x, action), rtol=1e-12, atol=1e-12)
+    assert torch.allclose(xy, quotient_distance(x, moved, action), rtol=1e-12, atol=1e-12)
+    assert quotient_distance(y, moved, action) < 1e-12
+    assert xz <= xy + yz + 1e-12
+    on_one_orbit = any(
+        np.allclose(x[0].numpy(), c, atol=1e-9) for c in copies_by_hand(y[0].numpy(), action)
+    )
+    assert on_one_orbit == bool(xy < 1e-9)
+
+
+# --------------------------------------------------------------------------------------------
+# Alignment
+# --------------------------------------------------------------------------------------------
+
+
+@every_case
+def test_alignment(action, shape):
+    x, reference = draw(6, *shape), draw(6, *shape, seed=1)
+    found = align(x, reference, action)
+    exact = distance_by_hand(reference, x, action).diagonal()
+    direct = (found.aligned - reference).flatten(1).norm(dim=1)
+    np.testing.assert_allclose(direct.numpy(), exact, rtol=1e-10)
+    np.testing.assert_allclose(found.distance.numpy(), exact, rtol=1e-10)
+    assert torch.equal(action.act(found.elements, x), found.aligned)
+    assert found.elements.dtype == torch.int64
+
+
+@every_case
+def test_alignment_with_one_reference(action, shape):
+    x, reference = draw(5, *shape), draw(1, *shape, seed=1)
+    found = align(x, reference, action)
+    assert found.aligned.shape == x.shape
+    exact = distance_by_hand(reference, x, action)[0]
+    np.testing.assert_allclose(found.distance.numpy(), exact, rtol=1e-10)
+
+
+def test_alignment_finds_the_shift_that_was_applied():
+    x = draw(8, 2, 8)
+    shifts = torch.arange(8)
+    action = CyclicShifts(8)
+    found = align(x, action.act(shifts, x), action)
+    assert torch.equal(found.elements, shifts)
+    assert found.distance.max() == 0
+
+
+def test_alignment_finds_the_permutation_that_was_applied():
+    action = PointPermutations(9)
+    permutations = action.random_elements(20, torch.Generator().manual_seed(0))
+    for shape in ((9,), (9, 3)):
+        x = draw(20, *shape)
+        found = align(x, action.act(permutations, x), action)
+        assert torch.equal(found.elements, permutations)
+        assert found.distance.max() == 0
+
+
+def test_ties_go_to_the_smallest_element():
+    x = torch.tensor([[[1.0, 0, 1, 0]], [[1.0, 1, 1, 1]]])
+    reference = torch.tensor([[[0.0, 1, 0, 1]]])
+    assert align(x, reference, CyclicShifts(4)).elements.tolist() == [1, 0]
+    numbers = torch.tensor([[2.0, 2.0, 1.0]])
+    found = align(numbers, torch.tensor([[5.0, 5.0, 7.0]]), PointPermutations(3))
+    assert found.aligned.tolist() == [[1.0, 2.0, 2.0]]
+
+
+def test_alignment_in_single_precision_keeps_the_type():
+    found = align(draw(3, 2, 8).float(), draw(3, 2, 8, seed=1).float(), CyclicShifts(8))
+    assert found.aligned.dtype == found.distance.dtype == torch.float32
+
+
+def test_alignment_is_frozen():
+    found = align(draw(1, 2, 3), draw(1, 2, 3), CyclicShifts(3))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        found.distance = None
+
+
+# --------------------------------------------------------------------------------------------
+# Orbits and geodesics
+# --------------------------------------------------------------------------------------------
+
+
+@every_case
+def test_orbit(action, shape):
+    x = draw(3, *shape)
+    found = orbit(x, action)
+    assert found.shape == (3, action.order, *shape)
+    for one, members in zip(x, found, strict=True):
+        by_hand = np.array(copies_by_hand(one.numpy(), action)).reshape(action.order, -1)
+        rows = members.reshape(action.order, -1).numpy()
+        order_found, order_hand = np.lexsort(rows.T), np.lexsort(by_hand.T)
+        np.testing.assert_allclose(rows[order_found], by_hand[order_hand], rtol=1e-12)
+
+
+def test_the_orbit_is_in_the_order_of_the_group():
+    x = draw(2, 3, 4)
+    for r, member in enumerate(orbit(x, CyclicShifts(4)).unbind(1)):
+        assert torch.equal(member, torch.roll(x, r, -1))
+    rho = permutation_representation(symmetric(4))
+    numbers = draw(2, 4)
+    assert torch.equal(orbit(numbers, PointPermutations(4)), orbit(numbers, rho))
+
+
+def test_the_longest_orbit_of_points_has_5040_members():
+    assert orbit(draw(1, 7), PointPermutations(7)).shape == (1, 5040, 7)
+    with pytest.raises(ValueError, match="orbit under S_8 has 40320 members, too many"):
+        orbit(draw(1, 8), PointPermutations(8))
+
+
+@every_case
+def test_geodesics_have_constant_speed(action, shape):
+    x, y = draw(4, *shape), draw(4, *shape, seed=1)
+    times = [0.0, 0.3, 0.5, 1.0]
+    path = quotient_geodesic(x, y, action, times)
+    assert path.shape == (4, 4, *shape)
+    length = quotient_distance(x, y, action)
+    assert torch.equal(path[0], x)
+    assert quotient_distance(path[-1], y, action).max() < 1e-12
+    for (i, s), (j, t) in itertools.combinations(enumerate(times), 2):
+        found = quotient_distance(path[i], path[j], action)
+        assert torch.allclose(found, (t - s) * length, rtol=1e-9, atol=1e-12)
+
+
+def test_a_straight_line_in_z_is_not_a_geodesic():
+    """The control: halfway along the straight line to the wrong copy the speed differs."""
+    x = draw(4, 2, 8)
+    y = torch.roll(x, 3, -1) + 0.1 * draw(4, 2, 8, seed=1)
+    action = CyclicShifts(8)
+    middle = torch.lerp(x, y, 0.5)
+    halves = quotient_distance(x, middle, action) + quotient_distance(middle, y, action)
+    assert (halves > 2 * quotient_distance(x, y, action)).all()
+
+
+def test_geodesics_from_one_code_to_many():
+    path = quotient_geodesic(draw(1, 2, 8), draw(5, 2, 8, seed=1), CyclicShifts(8), [0, 1])
+    assert path.shape == (2, 5, 2, 8)
+    path = quotient_geodesic(draw(5, 2, 8), draw(1, 2, 8, seed=1), CyclicShifts(8), [0, 1])
+    assert path.shape == (2, 5, 2, 8)
+    times = torch.tensor([0.5])
+    assert quotient_geodesic(path[0], path[1], CyclicShifts(8), times).shape == (1, 5, 2, 8)
+
+
+@pytest.mark.parametrize("times", [[], [-0.01], [1.01], [0.5, 2.0], [math.nan], [[0.5]], 0.5])
+def test_times_outside_the_interval_are_refused(times):
+    with pytest.raises(ValueError, match="times must be a list of at least one number between 0"):
+        quotient_geodesic(draw(1, 2, 3), draw(1, 2, 3), CyclicShifts(3), times)
+
+
+# --------------------------------------------------------------------------------------------
+# Refusals
+# --------------------------------------------------------------------------------------------
+
+SKEW = Representation(cyclic(2), np.array([np.eye(2), [[1.0, 1.0], [0.0, -1.0]]]), "skew")
+TWO = [
+    quotient_distance,
+    quotient_distance_matrix,
+    align,
+    lambda x, y, action: quotient_geodesic(x, y, action, [0.5]),
+]
+
+
+@pytest.mark.parametrize("function", TWO)
+def test_pairs_are_refused_with_one_clear_sentence(function):
+    action, x = CyclicShifts(4), draw(3, 2, 4)
+    with pytest.raises(TypeError, match=r"action is CyclicShifts.*but it is a str"):
+        function(x, x, "C_4")
+    with pytest.raises(ValueError, match="skew of C_2 has matrices that are not orthogonal"):
+        function(draw(3, 2), draw(3, 2), SKEW)
+    with pytest.raises(TypeError, match=r"must be a torch.Tensor, but it is a ndarray"):
+        function(x.numpy(), x, action)
+    with pytest.raises(TypeError, match=r"must be a torch.Tensor, but it is a ndarray"):
+        function(x, x.numpy(), action)
+    with pytest.raises(TypeError, match=r"must be float32 or float64, but it is torch.int64"):
+        function(x.long(), x, action)
+    with pytest.raises(ValueError, match=r"C_4 shifts tensors of shape \(B, ..., 4\)"):
+        function(x, x[..., :3], action)
+    with pytest.raises(ValueError, match="is empty"):
+        function(x, x[:0], action)
+    with pytest.raises(ValueError, match="is empty"):
+        function(x[:, :0], x, action)
+    with pytest.raises(ValueError, match="holds NaN or infinite values"):
+        function(x, torch.full_like(x, math.nan), action)
+    with pytest.raises(ValueError, match="holds NaN or infinite values"):
+        function(torch.full_like(x, math.inf), x, action)
+    with pytest.raises(ValueError, match=r"must have one shape, but they have \(2, 4\) and \(1,"):
+        function(x, x[:, :1], action)
+    with pytest.raises(TypeError, match=r"is torch.float64 and .* is torch.float32"):
+        function(x, x.float(), action)
+    with pytest.raises(ValueError, match=r"must have shape \(B, ..., 2\) for plane 1 of D_4"):
+        function(draw(3), draw(3), D4)
+    with pytest.raises(ValueError, match=r"must have shape \(B, ..., 2\) for plane 1 of D_4"):
+        function(draw(3, 3), draw(3, 3), D4)
+
+
+def test_names_in_messages_are_those_of_the_arguments():
+    x = draw(3, 2, 4)
+    with pytest.raises(ValueError, match=r"^reference is empty"):
+        align(x, x[:0], CyclicShifts(4))
+    with pytest.raises(ValueError, match=r"^y is empty"):
+        quotient_distance(x, x[:0], CyclicShifts(4))
+    with pytest.raises(ValueError, match=r"^x is empty"):
+        quotient_distance_matrix(x[:0], x, CyclicShifts(4))
+
+
+def test_numbers_of_pairs_must_agree():
+    x, action = draw(3, 2, 4), CyclicShifts(4)
+    with pytest.raises(ValueError, match="x holds 3 codes and y 2; pairs need as many"):
+        quotient_distance(x, x[:2], action)
+    with pytest.raises(ValueError, match="x holds 2 codes and y 3"):
+        quotient_geodesic(x[:2], x, action, [0.5])
+    with pytest.raises(ValueError, match="one for each of the 3 codes, but there are 2"):
+        align(x, x[:2], action)
+    with pytest.raises(ValueError, match="one for each of the 1 codes, but there are 3"):
+        align(x[:1], x, action)
+
+
+def test_options_of_the_matrix_are_checked():
+    x, action = draw(3, 2, 4), CyclicShifts(4)
+    with pytest.raises(ValueError, match="method is 'auto', 'matmul' or 'fft', but it is 'dft'"):
+        quotient_distance_matrix(x, x, action, method="dft")
+    with pytest.raises(ValueError, match="method 'fft' is for CyclicShifts only"):
+        quotient_distance_matrix(x, x, regular_representation(cyclic(4)), method="fft")
+    with pytest.raises(ValueError, match="at least one megabyte, but it is 1048575"):
+        quotient_distance_matrix(x, x, action, max_bytes=2**20 - 1)
+
+
+def test_orbits_are_refused_with_one_clear_sentence():
+    with pytest.raises(TypeError, match="action is CyclicShifts"):
+        orbit(draw(2, 3), "C_3")
+    with pytest.raises(ValueError, match="x is empty"):
+        orbit(draw(0, 3), CyclicShifts(3))
+    with pytest.raises(ValueError, match="S_4 permutes the points"):
+        orbit(draw(2, 3), PointPermutations(4))
+
+
+def test_the_orbit_of_a_skew_action_is_fine():
+    found = orbit(torch.tensor([[1.0, 2.0]]), SKEW)
+    assert found.tolist() == [[[1.0, 2.0], [3.0, -2.0]]]
