@@ -1,0 +1,376 @@
+"""The rotation network: its symmetry, its direction, and its checkpoints.
+
+Every check of the symmetry stands beside a broken variant that the same check catches.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterator
+
+import pytest
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from utils.data.mnist import load_small, rotate
+from utils.models import rotation_cnn
+from utils.models.rotation_cnn import RotationCNN, RotationCNNConfig, centred_on_odd_grid
+
+EXACT = 5e-6
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Bit-equality needs one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def make(seed: int = 0, **values: object) -> RotationCNN:
+    """Return a network whose batch-norm statistics and biases are not the initial ones."""
+    torch.manual_seed(seed)
+    network = RotationCNN(RotationCNNConfig(**values))  # type: ignore[arg-type]
+    optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
+    images, labels = noise(32, seed + 1), torch.arange(32) % 10
+    for _ in range(3):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(network(images), labels).backward()
+        optimiser.step()
+    return network.eval()
+
+
+def noise(count: int, seed: int = 0, side: int = 28) -> Tensor:
+    return torch.rand(count, 1, side, side, generator=torch.Generator().manual_seed(seed))
+
+
+def relative(a: Tensor, b: Tensor) -> float:
+    return float((a - b).norm() / b.norm())
+
+
+@torch.no_grad()
+def quarter_turn_error(network: RotationCNN, images: Tensor, shift: int) -> float:
+    """Largest relative error over the quarter turns, if one of them shifts by `shift`."""
+    codes = network.encode(images)
+    return max(
+        relative(
+            network.encode(torch.rot90(images, turns, (-2, -1))), codes.roll(turns * shift, -1)
+        )
+        for turns in (1, 2, 3)
+    )
+
+
+# --- configuration ---------------------------------------------------------------------
+
+
+def test_configuration_survives_json() -> None:
+    config = RotationCNNConfig(group_order=4, widths=(2, 3, 4), copies=5, head="norm", hidden=7)
+    assert RotationCNNConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert RotationCNNConfig.from_dict({}) == RotationCNNConfig()
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "words"),
+    [
+        ({"group_order": 6}, ValueError, "4, 8, 16"),
+        ({"group_order": 8.0}, TypeError, "integer"),
+        ({"group_order": True}, TypeError, "integer"),
+        ({"widths": (4, 6)}, ValueError, "three"),
+        ({"widths": 4}, TypeError, "three integers"),
+        ({"widths": (4, 0, 8)}, ValueError, r"widths\[1\]"),
+        ({"copies": 0}, ValueError, "copies"),
+        ({"classes": 1}, ValueError, "classes must be at least 2"),
+        ({"hidden": "64"}, TypeError, "hidden"),
+        ({"head": "sum"}, ValueError, "'max', 'mean', 'norm'"),
+        ({"depth": 3}, ValueError, "unknown field 'depth'"),
+    ],
+)
+def test_bad_configurations_are_refused(
+    values: dict[str, object], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        RotationCNNConfig.from_dict(values)
+
+
+def test_construction_gives_no_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make()(noise(2))
+
+
+# --- the odd grid ----------------------------------------------------------------------
+
+
+def padded_on_two_sides(images: Tensor) -> Tensor:
+    """The usual way from 28 to 29 pixels, which moves the centre by half a pixel."""
+    return nn.functional.pad(images, (0, 1, 0, 1))
+
+
+def stretched(images: Tensor) -> Tensor:
+    """A symmetric resampling that is not a shift: it is exact under turns and blurs unevenly."""
+    return nn.functional.interpolate(images, size=29, mode="bilinear", align_corners=True)
+
+
+def commutes(to_grid: Callable[[Tensor], Tensor]) -> float:
+    images = noise(4)
+    symmetries: list[Callable[[Tensor], Tensor]] = [
+        lambda x: torch.rot90(x, 1, (-2, -1)),
+        lambda x: x.flip(-1),
+        lambda x: x.transpose(-2, -1),
+    ]
+    return max(relative(to_grid(act(images)), act(to_grid(images))) for act in symmetries)
+
+
+def test_the_odd_grid_commutes_with_the_symmetries_of_the_square() -> None:
+    assert commutes(centred_on_odd_grid) < 1e-6
+    assert commutes(padded_on_two_sides) > 0.1
+
+
+def test_the_odd_grid_reproduces_cubics_between_the_pixels() -> None:
+    def cubic(t: Tensor) -> Tensor:
+        return 0.3 + 0.1 * t - 0.02 * t**2 + 0.005 * t**3
+
+    def image(side: int) -> Tensor:
+        t = torch.arange(side, dtype=torch.float64) - (side - 1) / 2
+        return (cubic(t)[:, None] * cubic(-t)[None, :])[None, None]
+
+    inner = (..., slice(2, -2), slice(2, -2))  # the frame is zero, which is no cubic
+    assert relative(centred_on_odd_grid(image(28))[inner], image(29)[inner]) < 1e-12
+    assert relative(stretched(image(28))[inner], image(29)[inner]) > 1e-2
+
+
+def test_images_on_an_odd_grid_are_left_alone() -> None:
+    images = noise(2, side=29)
+    assert centred_on_odd_grid(images) is images
+
+
+@pytest.mark.parametrize(
+    ("images", "error"),
+    [
+        (torch.zeros(2, 1, 28, 28, dtype=torch.uint8), TypeError),
+        ([[0.0]], TypeError),
+        (torch.zeros(2, 28, 28), ValueError),
+        (torch.zeros(2, 3, 28, 28), ValueError),
+        (torch.zeros(2, 1, 28, 29), ValueError),
+        (torch.zeros(2, 1, 32, 32), ValueError),
+    ],
+)
+def test_other_images_are_refused(images: Tensor, error: type[Exception]) -> None:
+    with pytest.raises(error, match="images must"):
+        make()(images)
+
+
+def test_every_side_is_odd() -> None:
+    network, sides = make(), []
+    for layer in network.trunk.children():
+        layer.register_forward_hook(lambda _m, _i, out: sides.append(out.tensor.shape[-1]))
+    network(noise(1))
+    assert sorted(set(sides), reverse=True) == [29, 25, 13, 7, 5, 1]
+
+
+# --- symmetry --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", [4, 8, 16])
+@pytest.mark.parametrize("side", [28, 29])
+def test_quarter_turns_are_exact(order: int, side: int) -> None:
+    network, images = make(group_order=order), noise(8, side=side)
+    assert quarter_turn_error(network, images, order // 4) < EXACT
+    # The other direction is another statement, and a wrong one.
+    assert quarter_turn_error(network, images, -order // 4) > 0.05
+
+
+def test_two_sided_padding_breaks_quarter_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, images = make(), noise(8)
+    monkeypatch.setattr(rotation_cnn, "centred_on_odd_grid", padded_on_two_sides)
+    assert quarter_turn_error(network, images, 2) > 0.05
+
+
+def test_an_even_grid_breaks_quarter_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, images = make(), noise(8)
+    # A row and a column more before the stride: 26 is even, and the stride keeps pixels that
+    # are not symmetric about the centre.
+    pool = list(network.trunk.children())[4]
+    before = pool.forward
+
+    def lopsided(features):  # type: ignore[no-untyped-def]
+        wider = nn.functional.pad(features.tensor, (1, 0, 1, 0))
+        return before(type(features)(wider, features.type))
+
+    monkeypatch.setattr(pool, "forward", lopsided)
+    assert quarter_turn_error(network, images, 2) > 0.05
+
+
+def test_logits_do_not_change_under_quarter_turns() -> None:
+    for head in ("max", "mean", "norm"):
+        network, images = make(head=head), noise(8)
+        with torch.no_grad():
+            turned = network(torch.rot90(images, 1, (-2, -1)))
+            assert relative(turned, network(images)) < EXACT
+            # An entry of the code is no invariant: the classifier must see the pooled code.
+            raw = network.encode(images)[..., 0]
+            assert relative(network.encode(torch.rot90(images, 1, (-2, -1)))[..., 0], raw) > 0.05
+
+
+@pytest.mark.parametrize("order", [4, 8, 16])
+def test_direction_of_the_shift(order: int) -> None:
+    """Turning a digit counter-clockwise by 360° r/n rolls its code by +r, for every r."""
+    digits = load_small().images[::250]
+    network = make(group_order=order)
+    with torch.no_grad():
+        codes = network.encode(digits)
+        for r in range(1, order):
+            turned = network.encode(rotate(digits, 360.0 * r / order))
+            errors = [relative(turned, codes.roll(shift, -1)) for shift in range(order)]
+            best = min(range(order), key=errors.__getitem__)
+            assert best == r
+            assert errors[r] < (EXACT if 4 * r % order == 0 else 0.35)
+
+
+@pytest.mark.parametrize("head", ["max", "mean", "norm"])
+def test_pooling_is_invariant_and_is_what_it_says(head: str) -> None:
+    network = make(head=head)
+    codes = torch.randn(5, 16, 8, generator=torch.Generator().manual_seed(0))
+    pooled = network.pool(codes)
+    assert pooled.shape == (5, 16)
+    assert relative(network.pool(codes.roll(3, -1)), pooled) < 1e-6
+    row = codes[2, 7].tolist()
+    expected = {
+        "max": max(row),
+        "mean": sum(row) / 8,
+        "norm": sum(value * value for value in row) ** 0.5,
+    }
+    assert float(pooled[2, 7]) == pytest.approx(expected[head], rel=1e-5)
+    with pytest.raises(ValueError, match=r"\(B, 16, 8\)"):
+        network.pool(codes.flatten(1))
+
+
+def test_codes_do_not_depend_on_how_images_are_grouped() -> None:
+    network, images = make(), noise(300)
+    with torch.no_grad():
+        pieces = torch.cat([network.encode(part) for part in images.split(100)])
+        assert relative(network.encode(images), pieces) < 1e-6
+        assert relative(network.encode(images), pieces.flip(0)) > 0.1
+        assert network.encode(images[:0]).shape == (0, 16, 8)
+
+
+def test_every_learned_parameter_gets_a_gradient() -> None:
+    network = make().train()
+    network.zero_grad()
+    nn.functional.cross_entropy(network(noise(16)), torch.arange(16) % 10).backward()
+    gradients = {
+        name: parameter.grad
+        for name, parameter in network.named_parameters()
+        if parameter.requires_grad
+    }
+    # The bias before a batch norm cannot matter; there is none but the classifier's.
+    without = [name for name, grad in gradients.items() if grad is None or not grad.any()]
+    assert without == []
+
+
+# --- checkpoints -----------------------------------------------------------------------
+
+
+@torch.no_grad()
+def outputs(network: RotationCNN, mode: bool) -> Tensor:
+    return network.train(mode)(noise(16, seed=9))
+
+
+@pytest.mark.parametrize("saved_in_training", [True, False])
+@pytest.mark.parametrize("loaded_in_training", [True, False])
+def test_checkpoints_are_exact_in_every_mode(
+    saved_in_training: bool, loaded_in_training: bool
+) -> None:
+    source, target = make(seed=0), make(seed=7)
+    source.train(saved_in_training)
+    target.train(loaded_in_training)
+    data = safetensors.torch.save(source.checkpoint_state())
+    target.load_checkpoint_state(safetensors.torch.load(data))
+    assert target.training is loaded_in_training
+    assert all(module.training is loaded_in_training for module in target.modules())
+    # In the mode it was loaded in, without a further switch of mode, then in both others.
+    with torch.no_grad():
+        images = noise(16, seed=9)
+        source.train(loaded_in_training)
+        assert torch.equal(target(images), source(images))
+    for mode in (False, True, False):
+        assert torch.equal(outputs(target, mode), outputs(source, mode))
+
+
+def test_training_goes_on_exactly_from_a_checkpoint() -> None:
+    source, target = make(seed=0).train(), make(seed=7)
+    target.load_checkpoint_state(source.checkpoint_state())
+    target.train()
+    for network in (source, target):
+        optimiser = torch.optim.AdamW(network.parameters(), lr=1e-2)
+        for step in range(2):
+            optimiser.zero_grad()
+            images, labels = noise(16, seed=step), torch.arange(16) % 10
+            nn.functional.cross_entropy(network(images), labels).backward()
+            optimiser.step()
+    one, other = source.checkpoint_state(), target.checkpoint_state()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert torch.equal(outputs(target, False), outputs(source, False))
+
+
+def test_the_naive_way_leaves_stale_filters() -> None:
+    """The trap: a state of the training mode, loaded into the evaluation mode, does nothing."""
+    source, naive, careful = make(seed=0), make(seed=7), make(seed=7)
+    expected = outputs(source, False)
+    state = source.train().state_dict()
+    naive.load_state_dict(state, strict=False)
+    naive.eval()
+    with torch.no_grad():
+        wrong = naive(noise(16, seed=9))
+        careful.load_checkpoint_state(source.checkpoint_state())
+        right = careful(noise(16, seed=9))
+    assert relative(wrong, expected) > 0.1
+    assert torch.equal(right, expected)
+
+
+def test_the_state_holds_what_was_learned_and_nothing_else() -> None:
+    network = make()
+    state = network.checkpoint_state()
+    endings = {name.rsplit(".", 1)[1] for name in state}
+    assert endings == {
+        "weights",
+        "weight",
+        "bias",
+        "running_mean",
+        "running_var",
+        "num_batches_tracked",
+    }
+    learned = {name for name, p in network.named_parameters() if p.requires_grad}
+    assert learned <= set(state)
+    in_training = network.train().checkpoint_state()
+    assert set(in_training) == set(state)
+    assert all(torch.equal(in_training[name], state[name]) for name in state)
+    # A state is a copy: training on does not change it.
+    before = {name: tensor.clone() for name, tensor in state.items()}
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(1.0)
+    assert all(torch.equal(state[name], before[name]) for name in state)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_a_state_that_does_not_fit_changes_nothing(mode: bool) -> None:
+    network = make().train(mode)
+    state, before = network.checkpoint_state(), outputs(network, False)
+    network.train(mode)
+    name = next(iter(state))
+    bad_states = {
+        "lacks": {key: value for key, value in state.items() if key != name},
+        "unexpected": {**state, "trunk.1.filter": torch.zeros(1)},
+        "has shape": {**state, name: torch.zeros(3)},
+    }
+    for words, bad in bad_states.items():
+        with pytest.raises(ValueError, match=words):
+            network.load_checkpoint_state(bad)
+        assert network.training is mode
+    with pytest.raises(ValueError, match="configuration"):
+        network.load_checkpoint_state(make(copies=4).checkpoint_state())
+    assert torch.equal(outputs(network, False), before)

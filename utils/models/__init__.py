@@ -1,0 +1,1 @@
+"""Neural networks of the book: the rotation-equivariant classifier and its relatives."""
