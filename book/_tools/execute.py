@@ -223,6 +223,12 @@ def _merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
     return merged
 
 
+def _pid(client: NotebookClient) -> int:
+    """Process of a client's running kernel."""
+    provisioner = getattr(client.km, "provisioner", None)
+    return int(provisioner.process.pid)  # type: ignore[union-attr]
+
+
 def execute(path: Path, *, timeout: int = CELL_TIMEOUT) -> tuple[NotebookNode, float, float]:
     """Run one chapter in a fresh kernel on one thread.
 
@@ -253,8 +259,7 @@ def execute(path: Path, *, timeout: int = CELL_TIMEOUT) -> tuple[NotebookNode, f
     started = time.perf_counter()
     try:
         with client.setup_kernel(env={**os.environ, **threads}):
-            provisioner = client.km.provisioner
-            memory = _PeakMemory(provisioner.process.pid)  # type: ignore[union-attr]
+            memory = _PeakMemory(_pid(client))
             memory.start()
             for index, cell in enumerate(notebook.cells):
                 if cell.cell_type != "code":
