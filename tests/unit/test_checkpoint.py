@@ -1,0 +1,338 @@
+"""Checkpoints: exact round trips, and refusals of everything that is not what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from tiny_task import TinyConfig, TinyNet
+from torch import Tensor, nn
+
+from utils.data.mnist import load_small, rotated
+from utils.models.rotation_cnn import RotationCNN, RotationCNNConfig
+from utils.training import (
+    load_checkpoint,
+    mean_metric,
+    read_manifest,
+    save_checkpoint,
+    shipped_checkpoints,
+    untrained_model,
+)
+from utils.training.checkpoint import shipped_directory
+
+SEEDS = (0, 1, 2)
+SHIPPED = [f"rotated-mnist-c8-seed{seed}" for seed in SEEDS]
+SMALL = RotationCNNConfig(group_order=4, widths=(2, 2, 3), copies=4, hidden=8)
+
+
+def images(count: int = 32, seed: int = 0) -> Tensor:
+    return torch.rand(count, 1, 28, 28, generator=torch.Generator().manual_seed(seed))
+
+
+def trained(config: RotationCNNConfig = SMALL) -> RotationCNN:
+    """Take a few steps with evaluations between, so that filters and statistics change."""
+    torch.manual_seed(3)
+    model = RotationCNN(config)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for step in range(3):
+        model.train()
+        optimizer.zero_grad()
+        labels = torch.arange(32) % 10
+        nn.functional.cross_entropy(model(images(seed=step)), labels).backward()
+        optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            model(images(4))
+    return model
+
+
+@pytest.fixture(scope="module")
+def model() -> RotationCNN:
+    return trained()
+
+
+@pytest.fixture
+def saved(model: RotationCNN, tmp_path: Path) -> Path:
+    path = tmp_path / "net.safetensors"
+    save_checkpoint(path, model, command="make net", task="rotated-mnist", preset="test")
+    return path
+
+
+# ---------------------------------------------------------------- exact round trips
+
+
+@pytest.mark.parametrize("saved_in", ["train", "eval"])
+@pytest.mark.parametrize("used_in", ["train", "eval"])
+def test_the_round_trip_is_exact_in_both_modes(saved_in: str, used_in: str, tmp_path: Path) -> None:
+    model = trained().train(saved_in == "train")
+    save_checkpoint(tmp_path / "net", model)
+    assert model.training == (saved_in == "train")
+    loaded, _ = load_checkpoint(tmp_path / "net.safetensors")
+    assert isinstance(loaded, RotationCNN)
+    assert not loaded.training
+    for one in (model, loaded):
+        one.train(used_in == "train")
+    with torch.no_grad():
+        assert torch.equal(loaded(images()), model(images()))
+        # Training mode has changed the running statistics, by the same amount in both.
+        assert torch.equal(loaded.eval()(images()), model.eval()(images()))
+
+
+def test_the_naive_way_of_loading_falls_into_the_trap(model: RotationCNN, tmp_path: Path) -> None:
+    """Why ``checkpoint_state`` exists: e2cnn keeps stale filters, and the codes are wrong."""
+    state = model.train().state_dict()
+    naive = RotationCNN(SMALL).eval()
+    result = naive.load_state_dict(state, strict=False)
+    assert not result.unexpected_keys
+    save_checkpoint(tmp_path / "net", model)
+    careful, _ = load_checkpoint(tmp_path / "net.safetensors")
+    with torch.no_grad():
+        right = model.eval()(images())
+        assert (naive(images()) - right).abs().max() > 0.01
+        assert torch.equal(careful(images()), right)
+
+
+def test_a_model_that_was_evaluated_before_loading_has_no_stale_filters(
+    model: RotationCNN, saved: Path
+) -> None:
+    other = RotationCNN(SMALL).eval()
+    other.load_checkpoint_state(safetensors.torch.load_file(saved))
+    with torch.no_grad():
+        assert torch.equal(other(images()), model.eval()(images()))
+
+
+def test_a_plain_module_makes_the_round_trip(tmp_path: Path) -> None:
+    net = TinyNet(TinyConfig(width=5))
+    net(torch.randn(16, 2))  # statistics of the batch norm
+    save_checkpoint(tmp_path / "tiny", net.eval())
+    loaded, manifest = load_checkpoint(tmp_path / "tiny.safetensors", model_class=TinyNet)
+    points = torch.randn(7, 2)
+    assert torch.equal(loaded(points), net(points))
+    assert manifest["model"]["config"] == {"width": 5, "noisy": True}
+    assert manifest["model"]["parameters"] == sum(p.numel() for p in net.parameters())
+
+
+def test_the_manifest_says_where_the_weights_come_from(saved: Path) -> None:
+    manifest = read_manifest(saved)
+    assert manifest["command"] == "make net"
+    assert manifest["name"] == "net"
+    assert manifest["model"]["class"] == "utils.models.rotation_cnn.RotationCNN"
+    assert manifest["model"]["config"]["widths"] == [2, 2, 3]
+    assert manifest["weights"]["bytes"] == saved.stat().st_size
+    assert set(manifest["versions"]) >= {"python", "torch", "e2cnn", "numpy", "utils"}
+
+
+def test_a_name_may_hold_dots(model: RotationCNN, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "net-0.5", model)
+    assert (tmp_path / "net-0.5.safetensors").exists()
+    load_checkpoint(tmp_path / "net-0.5")
+
+
+# ---------------------------------------------------------------- refusals
+
+
+def test_nothing_is_overwritten(model: RotationCNN, saved: Path) -> None:
+    before = saved.read_bytes(), saved.with_suffix(".json").read_bytes()
+    with pytest.raises(FileExistsError, match="is not replaced"):
+        save_checkpoint(saved, model)
+    other = saved.with_name("other.safetensors")
+    other.write_bytes(b"mine")
+    with pytest.raises(FileExistsError, match="is not replaced"):
+        save_checkpoint(other, model)
+    assert other.read_bytes() == b"mine"
+    assert before == (saved.read_bytes(), saved.with_suffix(".json").read_bytes())
+
+
+def test_weights_without_manifest_from_a_kill_are_completed(
+    model: RotationCNN, saved: Path
+) -> None:
+    saved.with_suffix(".json").unlink()
+    save_checkpoint(saved, model)
+    load_checkpoint(saved)
+
+
+@pytest.mark.parametrize("position", [0, 200, -1])
+def test_one_changed_bit_is_refused(position: int, saved: Path) -> None:
+    content = bytearray(saved.read_bytes())
+    content[position] ^= 1
+    saved.write_bytes(content)
+    with pytest.raises(ValueError, match=r"is damaged: its SHA-256 is .* train it with: make net"):
+        load_checkpoint(saved)
+
+
+def test_truncated_weights_are_refused(saved: Path) -> None:
+    saved.write_bytes(saved.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="is damaged"):
+        load_checkpoint(saved)
+
+
+def test_weights_of_another_network_with_a_forged_manifest_are_refused(
+    saved: Path, tmp_path: Path
+) -> None:
+    """The checksum matches, the shapes do not."""
+    manifest = read_manifest(saved)
+    manifest["model"]["config"]["copies"] = 5
+    saved.with_suffix(".json").write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match="does not fit the model its manifest names"):
+        load_checkpoint(saved)
+
+
+def test_a_missing_manifest_is_refused(saved: Path) -> None:
+    saved.with_suffix(".json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"has no manifest net\.json beside it"):
+        load_checkpoint(saved)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", "is damaged: it is not JSON"),
+        ("[1]", "is not the manifest of a checkpoint"),
+        ('{"format": 1}', "is not the manifest of a checkpoint"),
+    ],
+)
+def test_a_damaged_manifest_is_refused(text: str, sentence: str, saved: Path) -> None:
+    saved.with_suffix(".json").write_text(text)
+    with pytest.raises(ValueError, match=sentence):
+        load_checkpoint(saved)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"format": 2}, "format 2"),
+        ({"model": {"class": "os.system"}}, "not in utils.models"),
+        ({"model": {"class": "utils.models.rotation_cnn.Rotor"}}, "does not have"),
+        ({"model": {"class": "utils.models.rotation_cnn.asdict"}}, "not a model class"),
+        ({"model": {"config_class": "Other"}}, "another model"),
+        ({"model": {"config": {"colour": 1}}}, "cannot be used"),
+        ({"model": {"config": {"group_order": 5}}}, "cannot be used: group_order"),
+    ],
+)
+def test_a_manifest_of_another_kind_is_refused(
+    change: dict[str, object], sentence: str, saved: Path
+) -> None:
+    manifest = read_manifest(saved)
+    for key, value in change.items():
+        manifest[key] = {**manifest[key], **value} if isinstance(value, dict) else value
+    saved.with_suffix(".json").write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        load_checkpoint(saved)
+
+
+def test_a_checkpoint_of_another_preset_or_configuration_is_refused(saved: Path) -> None:
+    load_checkpoint(saved, task="rotated-mnist", preset="test", config=SMALL)
+    with pytest.raises(ValueError, match="of the preset 'test', but 'c8' was asked for"):
+        load_checkpoint(saved, preset="c8")
+    with pytest.raises(ValueError, match="of the task 'rotated-mnist', but 'qm9-vae'"):
+        load_checkpoint(saved, task="qm9-vae")
+    with pytest.raises(ValueError, match="copies is 4 there and 16 was asked for"):
+        load_checkpoint(saved, config=RotationCNNConfig())
+
+
+def test_missing_checkpoints_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint named 'nothing'.*c8-seed0"):
+        load_checkpoint("nothing")
+    with pytest.raises(FileNotFoundError, match="no checkpoint at"):
+        load_checkpoint(tmp_path / "nothing.safetensors")
+    with pytest.raises(FileNotFoundError, match="0 finished checkpoints"):
+        load_checkpoint(tmp_path)
+
+
+def test_a_model_without_configuration_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="Linear cannot be saved"):
+        save_checkpoint(tmp_path / "net", nn.Linear(1, 1))
+    assert not list(tmp_path.iterdir())
+
+
+def test_facts_that_are_not_json_are_refused_before_anything_is_written(
+    model: RotationCNN, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        save_checkpoint(tmp_path / "net", model, metrics={"accuracy": float("nan")})
+    assert not list(tmp_path.iterdir())
+
+
+# ---------------------------------------------------------------- what comes with the book
+
+
+def test_the_three_seeds_are_there() -> None:
+    assert set(SHIPPED) <= set(shipped_checkpoints())
+    digests = {read_manifest(name)["weights"]["sha256"] for name in SHIPPED}
+    assert len(digests) == 3
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_checkpoint_is_what_it_says(name: str) -> None:
+    _, manifest = load_checkpoint(name, task="rotated-mnist", preset="c8")
+    assert manifest["seeds"]["training"] == int(name[-1])
+    assert manifest["metrics"]["test_accuracy"] >= 0.99
+    assert manifest["data"]["test_digits"] == 10_000
+    assert manifest["weights"]["bytes"] <= 1_000_000
+    assert manifest["name"] == name
+    assert len(manifest["history"]) == manifest["recipe"]["epochs"]
+    assert manifest["command"] == (
+        f"python -m utils.training rotated-mnist --preset c8 --seed {name[-1]}"
+    )
+    text = (shipped_directory() / f"{name}.json").read_text()
+    assert not re.search(r'"[^"]*(?<![\w.])(/[a-z]+/|[A-Za-z]:\\)', text), "a machine path"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_network_reads_turned_digits_it_has_never_seen(name: str) -> None:
+    digits = load_small()
+    few = rotated(digits.take(torch.arange(0, len(digits), 5)), seed=11)
+    model, _ = load_checkpoint(name)
+    control = untrained_model(name, seed=1)
+    with torch.no_grad():
+        accuracy = [
+            float((net(few.images).argmax(1) == few.labels).double().mean())
+            for net in (model, control)
+        ]
+    assert accuracy[0] > 0.98
+    assert accuracy[1] < 0.4
+
+
+def test_the_untrained_counterpart_is_the_network_before_training() -> None:
+    first, again, other = (untrained_model(SHIPPED[0], seed=seed) for seed in (5, 5, 6))
+    torch.manual_seed(5)
+    fresh = RotationCNN(RotationCNNConfig()).eval()
+    with torch.no_grad():
+        codes = [net.encode(images(4)) for net in (first, again, fresh, other)]  # type: ignore[operator]
+    assert torch.equal(codes[0], codes[1])
+    assert torch.equal(codes[0], codes[2])
+    assert not torch.allclose(codes[0], codes[3])
+
+
+def test_building_a_model_leaves_the_global_random_state_alone() -> None:
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    untrained_model(SHIPPED[0], seed=3)
+    load_checkpoint(SHIPPED[0])
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_the_mean_of_a_metric_over_seeds() -> None:
+    values = torch.tensor([read_manifest(name)["metrics"]["test_accuracy"] for name in SHIPPED])
+    mean, spread = mean_metric(SHIPPED, "test_accuracy")
+    assert mean == pytest.approx(float(values.mean()), abs=1e-6)
+    assert spread == pytest.approx(float(values.std()), abs=1e-6)
+    with pytest.raises(ValueError, match="no metric 'beauty'"):
+        mean_metric(SHIPPED, "beauty")
+    with pytest.raises(ValueError, match="at least two"):
+        mean_metric(SHIPPED[:1], "test_accuracy")
+
+
+def test_a_copy_of_a_shipped_checkpoint_loads_by_its_path(tmp_path: Path) -> None:
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(shipped_directory() / f"{SHIPPED[0]}{suffix}", tmp_path)
+    first, _ = load_checkpoint(SHIPPED[0])
+    second, _ = load_checkpoint(tmp_path / f"{SHIPPED[0]}.safetensors")
+    with torch.no_grad():
+        assert torch.equal(first(images(4)), second(images(4)))

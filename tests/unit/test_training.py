@@ -1,0 +1,614 @@
+"""The training loop: what it learns, and what it keeps when it is killed, stopped or misused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+from tiny_task import TinyConfig, TinyNet, TinyTask
+from torch import Tensor
+
+from utils.training import load_checkpoint, read_manifest
+from utils.training import loop as loop_module
+from utils.training.__main__ import main
+from utils.training.loop import Recipe, TrainingResult, epoch_generator, train
+from utils.training.presets import EXPERIMENTS, find_preset
+
+SCRIPT = Path(__file__).with_name("tiny_task.py")
+
+
+def run(task: TinyTask, output: Path, **options: Any) -> TrainingResult:
+    return train(task, output, command="tiny", accelerator="cpu", progress=False, **options)
+
+
+def start(output: Path, *words: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), str(output), *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return errors
+
+
+def weights(folder: Path) -> dict[str, Tensor]:
+    return safetensors.torch.load_file(folder / "tiny-points-seed0.safetensors")
+
+
+def assert_same(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
+    assert first.keys() == second.keys()
+    for name in first:
+        assert torch.equal(first[name], second[name]), name
+
+
+def without_times(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{k: v for k, v in entry.items() if "seconds" not in k} for entry in history]
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run."""
+    folder = tmp_path_factory.mktemp("reference") / "run"
+    result = run(TinyTask(), folder)
+    assert result.finished
+    assert result.epoch == 4
+    return folder
+
+
+def test_it_learns_and_leaves_a_checkpoint(reference: Path) -> None:
+    manifest = read_manifest(reference)
+    assert manifest["metrics"]["test_accuracy"] > 0.8
+    losses = [entry["train_loss"] for entry in manifest["history"]]
+    assert losses[-1] < 0.7 * losses[0]
+    assert len(losses) == 4
+    assert manifest["seeds"] == {"training": 0}
+    assert manifest["data"] == {"checksum": "tiny"}
+    assert {"torch", "e2cnn", "numpy", "utils"} <= manifest["versions"].keys()
+    assert sorted(path.name for path in reference.iterdir()) == [
+        "run.json",
+        "tiny-points-seed0.json",
+        "tiny-points-seed0.safetensors",
+    ]
+
+
+def test_the_test_accuracy_is_that_of_the_saved_network(reference: Path) -> None:
+    model, manifest = load_checkpoint(reference, model_class=TinyNet)
+    points, labels = TinyTask().load_data().evaluation("test")
+    with torch.no_grad():
+        right = (model(points).argmax(1) == labels).double().mean()
+    assert manifest["metrics"]["test_accuracy"] == pytest.approx(float(right), abs=1e-12)
+
+
+def test_the_schedule_rises_and_falls(tmp_path: Path) -> None:
+    recipe = Recipe(epochs=10, batch_size=16, learning_rate=0.02)
+    history = run(TinyTask(recipe=recipe), tmp_path / "run").history
+    rates = [entry["learning_rate"] for entry in history]
+    assert max(rates) == pytest.approx(0.02, rel=0.02)
+    assert rates.index(max(rates)) == 2  # after 30 % of the steps
+    assert rates[-1] < 1e-5
+
+
+def test_the_seed_decides_everything(reference: Path, tmp_path: Path) -> None:
+    torch.manual_seed(12345)  # the global state must not matter
+    run(TinyTask(), tmp_path / "same")
+    assert_same(weights(reference), weights(tmp_path / "same"))
+    run(TinyTask(seed=1), tmp_path / "other")
+    other = safetensors.torch.load_file(tmp_path / "other" / "tiny-points-seed1.safetensors")
+    assert not torch.equal(other["layers.0.weight"], weights(reference)["layers.0.weight"])
+
+
+def test_training_leaves_the_global_random_state_and_threads_alone(tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    run(TinyTask(), tmp_path / "run")
+    assert torch.equal(before, torch.get_rng_state())
+    assert torch.get_num_threads() == threads
+
+
+# ---------------------------------------------------------------- killed, stopped, continued
+
+
+@pytest.mark.slow
+def test_a_killed_run_continues_to_the_same_weights(reference: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    process = start(folder, "--kill-in-epoch", "2")
+    process.communicate(timeout=300)
+    assert process.returncode == -signal.SIGKILL
+    record = json.loads((folder / "run.json").read_text())
+    assert record["epoch"] == 2
+    assert record["status"] == "unfinished"
+    with pytest.raises(FileNotFoundError, match="0 finished checkpoints"):
+        load_checkpoint(folder, model_class=TinyNet)
+    errors = finish(start(folder))
+    assert "after epoch 2 of 4" in errors
+    assert_same(weights(reference), weights(folder))
+    assert without_times(read_manifest(folder)["history"]) == without_times(
+        read_manifest(reference)["history"]
+    )
+
+
+def test_continuing_without_the_optimiser_would_be_noticed(
+    reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison above can fail: it does when a part of the state is forgotten."""
+    run(TinyTask(), tmp_path / "run", minutes=1e-6)
+    monkeypatch.setattr(loop_module, "_restore_optimizer", lambda *_: None)
+    run(TinyTask(), tmp_path / "run")
+    first, second = weights(reference), weights(tmp_path / "run")
+    assert not torch.equal(first["layers.0.weight"], second["layers.0.weight"])
+
+
+def test_the_time_limit_stops_after_an_epoch(
+    reference: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    results = [run(TinyTask(), folder, minutes=1e-6) for _ in range(3)]
+    assert [result.epoch for result in results] == [1, 2, 3]
+    assert not any(result.finished for result in results)
+    assert results[0].checkpoint is None
+    assert "The time is up after epoch 1 of 4" in capfd.readouterr().err
+    assert run(TinyTask(), folder).finished
+    assert_same(weights(reference), weights(folder))
+
+
+@pytest.mark.parametrize("victim", ["record", "checkpoint", "manifest", "finished"])
+def test_a_kill_between_two_writes_loses_nothing(
+    victim: str, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stop after the state but before the record, before, between and after the last files."""
+
+    class KilledError(BaseException):
+        pass
+
+    from utils.training import checkpoint as checkpoint_module
+
+    def killed(*_: object, **__: object) -> None:
+        raise KilledError
+
+    write = loop_module._Run.write
+
+    def write_until(self: Any, record: Any) -> None:
+        if victim == "record" and record["epoch"] == 2:
+            raise KilledError
+        if victim == "finished" and record["status"] == "finished":
+            raise KilledError
+        write(self, record)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop_module._Run, "write", write_until)
+        if victim == "checkpoint":
+            patch.setattr(checkpoint_module, "_write_bytes", killed)
+        if victim == "manifest":
+            patch.setattr(checkpoint_module, "_write_text", killed)
+        with pytest.raises(KilledError):
+            run(TinyTask(), tmp_path / "run")
+    assert run(TinyTask(), tmp_path / "run").finished
+    assert_same(weights(reference), weights(tmp_path / "run"))
+    load_checkpoint(tmp_path / "run", model_class=TinyNet)
+    assert not list((tmp_path / "run").glob("epoch-*"))
+
+
+def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    run(TinyTask(), folder, minutes=1e-6)
+    state = folder / "epoch-0001.safetensors"
+    content = bytearray(state.read_bytes())
+    content[-1] ^= 1
+    state.write_bytes(content)
+    with pytest.raises(ValueError, match="missing or damaged"):
+        run(TinyTask(), folder)
+    assert state.read_bytes() == content
+
+
+# ---------------------------------------------------------------- several processes
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(tmp_path: Path) -> None:
+    """Without batch norm and dropout, averaged gradients are those of the whole batch."""
+    run(TinyTask(network=TinyConfig(noisy=False)), tmp_path / "one")
+    folder, rows = tmp_path / "two", tmp_path / "rows"
+    words = ("--devices", "2", "--plain", "--log-rows", str(rows))
+    finish(start(folder, *words, "--minutes", "1e-6"))
+    assert json.loads((folder / "run.json").read_text())["epoch"] == 1
+    finish(start(folder, *words))
+    one, two = weights(tmp_path / "one"), weights(folder)
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-4)
+    first, second = read_manifest(tmp_path / "one"), read_manifest(folder)
+    for metric, value in first["metrics"].items():
+        assert second["metrics"][metric] == pytest.approx(value, abs=1e-3), metric
+    for there, here in zip(first["history"], second["history"], strict=True):
+        assert here["train_loss"] == pytest.approx(there["train_loss"], abs=1e-3)
+    assert [entry["devices"] for entry in second["processes"]] == [2, 2]
+    for epoch in range(4):
+        shares = [
+            [
+                set(json.loads(line))
+                for line in Path(f"{rows}-{rank}-{epoch}").read_text().splitlines()
+            ]
+            for rank in (0, 1)
+        ]
+        for mine, yours in zip(*shares, strict=True):
+            assert len(mine) == len(yours) == 8
+            assert not mine & yours
+        assert set().union(*shares[0], *shares[1]) == set(range(160))
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"batch of 16 cannot be shared equally by 3"):
+        run(TinyTask(), tmp_path / "run", devices=3)
+    assert not (tmp_path / "run").exists()
+
+
+# ---------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        (TinyTask(seed=1), "seed is 0 there and 1 here"),
+        (TinyTask(network=TinyConfig(width=9)), "model.width is 8 there and 9 here"),
+        (
+            TinyTask(recipe=Recipe(epochs=4, batch_size=16, learning_rate=0.01)),
+            "recipe.learning_rate is 0.02 there and 0.01 here",
+        ),
+    ],
+)
+def test_a_run_of_another_configuration_is_refused(
+    other: TinyTask, sentence: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    run(TinyTask(), folder, minutes=1e-6)
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(ValueError, match="another configuration") as caught:
+        run(other, folder)
+    assert sentence in str(caught.value)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_other_data_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(TinyTask(), tmp_path / "run", minutes=1e-6)
+    from tiny_task import TinyData
+
+    monkeypatch.setattr(TinyData, "facts", {"checksum": "changed"})
+    with pytest.raises(ValueError, match="data is tiny there and changed here"):
+        run(TinyTask(), tmp_path / "run")
+
+
+def test_a_finished_run_is_refused(reference: Path) -> None:
+    before = {path: path.read_bytes() for path in reference.iterdir()}
+    with pytest.raises(ValueError, match="finished; choose another --output"):
+        run(TinyTask(), reference)
+    assert {path: path.read_bytes() for path in reference.iterdir()} == before
+
+
+def test_an_unfinished_run_is_refused_without_resume(tmp_path: Path) -> None:
+    run(TinyTask(), tmp_path / "run", minutes=1e-6)
+    with pytest.raises(ValueError, match="unfinished run"):
+        run(TinyTask(), tmp_path / "run", resume=False)
+
+
+def test_a_checkpoint_of_the_user_is_not_replaced(reference: Path, tmp_path: Path) -> None:
+    shutil.copy(reference / "tiny-points-seed0.json", tmp_path)
+    with pytest.raises(ValueError, match="is not replaced"):
+        run(TinyTask(), tmp_path)
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(ValueError, match="is a file"):
+        run(TinyTask(), tmp_path / "run")
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OSError, match=r"cannot write to the folder .* choose another --output"):
+        run(TinyTask(), tmp_path / "file" / "run")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"status": 1}'])
+def test_a_damaged_record_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(ValueError, match="damaged"):
+        run(TinyTask(), tmp_path)
+    assert (tmp_path / "run.json").read_text() == text
+
+
+def test_two_runs_in_one_folder_at_the_same_time_are_refused(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    folder = tmp_path / "run"
+    process = start(folder, "--pause", "0.5")
+    try:
+        deadline = time.monotonic() + 120
+        while not (folder / "run.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        with pytest.raises(ValueError, match="another process is training"):
+            run(TinyTask(), folder)
+    finally:
+        process.kill()
+        process.communicate()
+    assert run(TinyTask(), folder).finished
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_epoch(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="the loss is nan in epoch 2; lower the learning rate"):
+        run(TinyTask(spoil_in_epoch=1), tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["epoch"] == 1
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="permissions do not bind here")
+def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(OSError, match="choose another --output"):
+            run(TinyTask(), tmp_path / "run")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"devices": 0}, "devices must be"),
+        ({"accelerator": "abacus"}, "accelerator must be"),
+        ({"threads": 0}, "threads must be"),
+        ({"minutes": float("nan")}, "minutes must be"),
+    ],
+)
+def test_bad_options_are_refused(options: dict[str, Any], sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        train(TinyTask(), tmp_path / "run", command="tiny", progress=False, **options)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": 0},
+        {"batch_size": 1.5},
+        {"learning_rate": 0.0},
+        {"weight_decay": -1.0},
+        {"warmup": 1.0},
+        {"clip": 0.0},
+        {"precision": "16"},
+    ],
+)
+def test_bad_recipes_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(change))):
+        dataclasses.replace(Recipe(epochs=1, batch_size=1, learning_rate=0.1), **change)
+
+
+def test_too_few_examples_are_refused(tmp_path: Path) -> None:
+    recipe = Recipe(epochs=1, batch_size=161, learning_rate=0.1)
+    with pytest.raises(ValueError, match="160 examples, fewer than one batch of 161"):
+        run(TinyTask(recipe=recipe), tmp_path / "run")
+
+
+# ---------------------------------------------------------------- recipe options
+
+
+def test_mixed_precision_and_clipping_change_the_result_and_still_learn(
+    reference: Path, tmp_path: Path
+) -> None:
+    for change in ({"precision": "bf16-mixed"}, {"clip": 0.1}):
+        recipe = dataclasses.replace(TinyTask().recipe, **change)
+        folder = tmp_path / next(iter(change))
+        result = run(TinyTask(recipe=recipe), folder)
+        assert result.metrics["test_accuracy"] > 0.8
+        changed = weights(folder)["layers.0.weight"]
+        assert changed.dtype == torch.float32
+        assert not torch.equal(changed, weights(reference)["layers.0.weight"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_model_trains_to_the_same_accuracy(tmp_path: Path) -> None:
+    task = TinyTask(network=TinyConfig(noisy=False))
+    plain = run(task, tmp_path / "plain")
+    recipe = dataclasses.replace(task.recipe, compile=True)
+    compiled = run(dataclasses.replace(task, recipe=recipe), tmp_path / "compiled")
+    assert compiled.metrics["test_loss"] == pytest.approx(plain.metrics["test_loss"], abs=1e-3)
+    assert weights(tmp_path / "compiled").keys() == weights(tmp_path / "plain").keys()
+
+
+def test_generators_depend_on_every_argument() -> None:
+    def draw(*arguments: int) -> float:
+        return float(torch.rand((), generator=epoch_generator(*arguments)))
+
+    assert draw(0, 1, 2) == draw(0, 1, 2)
+    assert len({draw(*key) for key in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]}) == 4
+
+
+# ---------------------------------------------------------------- the command line
+
+
+@pytest.fixture
+def no_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MNIST_DIR", raising=False)
+    monkeypatch.setenv("EQUIVARIANCE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("no_mnist")
+def test_the_smoke_preset_from_the_command_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["rotated-mnist", "--preset", "smoke", "--seed", "3"]) == 0
+    errors = capfd.readouterr().err
+    assert "epoch 2/2" in errors
+    assert "40/40" in errors  # the progress bar
+    folder = tmp_path / "runs" / "rotated-mnist-smoke-seed3"
+    model, manifest = load_checkpoint(folder, task="rotated-mnist", preset="smoke")
+    assert manifest["command"] == ("python -m utils.training rotated-mnist --preset smoke --seed 3")
+    assert str(tmp_path) not in json.dumps(manifest)
+    assert manifest["metrics"]["test_accuracy"] > 0.3  # chance is 0.1
+    task = find_preset("rotated-mnist", "smoke").make(_arguments(seed=3))
+    images, labels = task.load_data().evaluation("test")
+    with torch.no_grad():
+        accuracy = float((model(images).argmax(1) == labels).double().mean())
+    assert accuracy == pytest.approx(manifest["metrics"]["test_accuracy"], abs=1e-9)
+
+    assert main(["rotated-mnist", "--preset", "smoke", "--seed", "3"]) == 2
+    assert "finished; choose another --output" in capfd.readouterr().err
+    words = ["--output", str(folder), "--epochs", "1", "--seed", "3"]
+    assert main(["rotated-mnist", "--preset", "smoke", *words]) == 2
+    assert "recipe.epochs is 2 there and 1 here" in capfd.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_mnist")
+def test_the_same_command_runs_on_two_processes(tmp_path: Path) -> None:
+    """The steerable network, its batch norms and all, through the real command line."""
+    command = [sys.executable, "-m", "utils.training", "rotated-mnist", "--preset", "smoke"]
+    accuracy = []
+    for devices in ("1", "2"):
+        words = ["--devices", devices, "--accelerator", "cpu", "--output", f"run-{devices}"]
+        done = subprocess.run(
+            [*command, *words, "--epochs", "4", "--quiet"],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("epoch 4/4") == 1  # one process speaks
+        assert "batch/s" not in done.stderr
+        manifest = read_manifest(tmp_path / f"run-{devices}")
+        assert manifest["processes"] == [{"from_epoch": 0, "devices": int(devices)}]
+        accuracy.append(manifest["metrics"]["test_accuracy"])
+    assert accuracy[0] > 0.7
+    # 500 digits: a standard error of 0.02 each, and batch norm sees half batches.
+    assert accuracy[1] == pytest.approx(accuracy[0], abs=0.08)
+    refused = subprocess.run(
+        [*command, "--devices", "3", "--accelerator", "cpu"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
+    assert "a batch of 50 cannot be shared equally by 3 processes" in refused.stderr
+
+
+@pytest.mark.usefixtures("no_mnist")
+def test_an_interrupt_from_the_keyboard_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop_module, "train", interrupted)
+    assert main(["rotated-mnist", "--preset", "smoke"]) == 130
+    assert "the same command continues" in capfd.readouterr().err
+
+
+def _arguments(**values: Any) -> Any:
+    import argparse
+
+    return argparse.Namespace(**{"epochs": None, "seed": 0, **values})
+
+
+@pytest.mark.usefixtures("no_mnist")
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "no task is named; choose one of: rotated-mnist"),
+        (["rotated-mnits", "--preset", "small"], "unknown task 'rotated-mnits'"),
+        (["rotated-mnist"], "no preset is named"),
+        (["rotated-mnist", "--preset", "tiny"], "unknown preset 'tiny'"),
+        (["rotated-mnist", "--preset", "small"], "MNIST_DIR"),
+    ],
+)
+def test_wrong_names_get_one_sentence(
+    words: list[str], sentence: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    errors = capfd.readouterr().err
+    assert sentence in errors
+    assert errors.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--epochs", "0"], "the least is 1"),
+        (["--seed", "-1"], "the least is 0"),
+        (["--devices", "two"], "'two' is not a number"),
+        (["--minutes", "0"], "too small"),
+        (["--colour", "red"], "unrecognized arguments"),
+    ],
+)
+def test_wrong_options_get_one_sentence(
+    words: list[str], sentence: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["rotated-mnist", "--preset", "smoke", *words])
+    assert caught.value.code == 2
+    errors = capfd.readouterr().err
+    assert sentence in errors
+    assert errors.count("\n") == 1
+
+
+def test_list_and_help_name_every_preset(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list"]) == 0
+    listed = capfd.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["rotated-mnist", "--help"])
+    helped = capfd.readouterr().out
+    for name, experiment in EXPERIMENTS.items():
+        for preset in experiment.presets:
+            assert f"{name} --preset {preset}" in listed
+            assert preset in helped
+
+
+# ---------------------------------------------------------------- the digits of the presets
+
+
+@pytest.mark.usefixtures("no_mnist")
+def test_smoke_digits_do_not_overlap_and_do_not_depend_on_the_seed() -> None:
+    preset = find_preset("rotated-mnist", "smoke")
+    data = [preset.make(_arguments(seed=seed)).load_data() for seed in (0, 1)]
+    parts = [data[0].train.images, data[0].validation.images, data[0].test.images]
+    rows = [{image.numpy().tobytes() for image in part} for part in parts]
+    assert [len(part) for part in parts] == [1000, 200, 500]
+    assert not rows[0] & rows[1]
+    assert not rows[0] & rows[2]
+    assert not rows[1] & rows[2]
+    assert data[0].facts["checksum"] == data[1].facts["checksum"]
+    first, second = (one.evaluation("test")[0] for one in data)
+    assert torch.equal(first, second)
+
+
+@pytest.mark.usefixtures("no_mnist")
+def test_fresh_rotations_change_with_the_epoch_and_nothing_else() -> None:
+    fixed = find_preset("rotated-mnist", "smoke").make(_arguments()).load_data()
+    fresh = dataclasses.replace(fixed, fresh=True, _turned={})
+    rows = torch.tensor([5, 900, 17])
+    images, labels = fresh.training_batch(rows, 0)
+    assert torch.equal(images, fresh.training_batch(rows, 0)[0])
+    assert torch.equal(images[1:], fresh.training_batch(rows[1:], 0)[0])
+    assert not torch.equal(images, fresh.training_batch(rows, 1)[0])
+    assert torch.equal(labels, fresh.train.labels[rows])
+    assert torch.equal(fixed.training_batch(rows, 0)[0], fixed.training_batch(rows, 1)[0])

@@ -1,0 +1,862 @@
+"""One training loop for every network of the book.
+
+The loop knows nothing about digits or molecules. An experiment describes itself as a
+:class:`Task`: how to build its model and its data, what its loss is, and what to measure.
+The loop does the rest, the same way on one core, on several processes and on a GPU, through
+Lightning Fabric: AdamW with the one-cycle schedule, a progress bar on standard error, metrics
+on the validation data after every epoch, and a state saved after every epoch from which the
+same command continues.
+
+**Why a continued run ends where an uninterrupted one does.** Two things could tell them apart:
+what is remembered between epochs, and chance. The first is saved in full (weights and
+statistics of the model, moments of the optimiser, position in the schedule). The second is not
+remembered at all: every epoch starts its random numbers anew from the pair (seed, epoch), so
+epoch 7 draws the same order, the same augmentation and the same noise whether or not epoch 6
+ran in the same process. On one thread the two runs agree bit by bit.
+
+What is saved is safetensors and JSON, never a pickle. The state of epoch *n* is written under
+a new name before ``run.json`` points to it, so a kill at any instant leaves a ``run.json``
+whose state is whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from utils.data.cache import CacheError, ensure_writable, sha256_of, write_atomically
+from utils.training.checkpoint import (
+    describe_model,
+    holds_checkpoint,
+    learned_state,
+    load_learned_state,
+    save_checkpoint,
+)
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+__all__ = ["Batch", "Recipe", "Task", "TaskData", "TrainingResult", "epoch_generator", "train"]
+
+Batch = tuple[Tensor, ...]
+"""Tensors that share their first dimension, one row an example."""
+
+Split = Literal["validation", "test"]
+Precision = Literal["32-true", "bf16-mixed"]
+
+RUN_FILE = "run.json"
+_RUN_FORMAT = 1
+_EVALUATION_ROWS = 500
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is optimised.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the training data. The schedule is stretched over all of them.
+    batch_size : int
+        Examples a step, over all processes together.
+    learning_rate : float
+        Peak of the one-cycle schedule (Smith & Topin, 2019), which rises to it over the
+        share `warmup` of the steps and falls to almost zero along a cosine.
+    weight_decay : float
+        Decoupled weight decay of AdamW.
+    warmup : float
+        Share of the steps before the peak, between 0 and 1.
+    clip : float, optional
+        Largest norm of the gradient; longer ones are scaled down to it.
+    precision : {"32-true", "bf16-mixed"}
+        Arithmetic of the forward and backward pass.
+    compile : bool
+        Whether to compile the model with ``torch.compile``.
+
+    Raises
+    ------
+    ValueError
+        If a number lies outside its range.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float = 0.01
+    warmup: float = 0.3
+    clip: float | None = None
+    precision: Precision = "32-true"
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        for name in ("epochs", "batch_size"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate must be positive, not {self.learning_rate!r}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay must not be negative: {self.weight_decay!r}")
+        if not 0 < self.warmup < 1:
+            raise ValueError(f"warmup must lie between 0 and 1, not {self.warmup!r}")
+        if self.clip is not None and not 0 < self.clip < math.inf:
+            raise ValueError(f"clip must be positive or None, not {self.clip!r}")
+        if self.precision not in ("32-true", "bf16-mixed"):
+            raise ValueError(f"precision must be 32-true or bf16-mixed, not {self.precision!r}")
+
+
+class TaskData(Protocol):
+    """The data of a task, loaded and checked."""
+
+    @property
+    def training_size(self) -> int:
+        """Number of training examples."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the manifest says about the data; must hold a ``checksum``."""
+
+    def training_batch(self, rows: Tensor, epoch: int) -> Batch:
+        """Return training examples.
+
+        Parameters
+        ----------
+        rows : torch.Tensor
+            Shape ``(B,)``, int64: which examples.
+        epoch : int
+            The epoch, counted from 0. Augmentation must depend on nothing but the task, the
+            epoch and the row (see :func:`epoch_generator`), so that every process and every
+            continued run sees the same examples.
+
+        Returns
+        -------
+        tuple of torch.Tensor
+            Tensors with first dimension ``B``.
+        """
+
+    def evaluation(self, split: Split) -> Batch:
+        """Return all examples of the validation or the test data.
+
+        Parameters
+        ----------
+        split : {"validation", "test"}
+            Which data. The validation data are looked at after every epoch, the test data
+            once, after the last.
+
+        Returns
+        -------
+        tuple of torch.Tensor
+            Tensors that share their first dimension.
+        """
+
+
+class Task(Protocol):
+    """An experiment, described: everything the loop has to be told.
+
+    A task is configuration only and cheap to make; its data are loaded by :meth:`load_data`.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name on the command line, such as ``rotated-mnist``."""
+
+    @property
+    def preset(self) -> str:
+        """Name of the preset, such as ``small``."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of the weights, the order of the examples, the augmentation and the noise."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the network is optimised."""
+
+    def configuration(self) -> Mapping[str, Any]:
+        """Return whatever else decides the result, as something JSON can hold."""
+
+    def load_data(self) -> TaskData:
+        """Load and check the data, or say in one sentence what is missing."""
+
+    def build_model(self) -> nn.Module:
+        """Build the network with weights from the global random state."""
+
+    def loss(self, model: nn.Module, batch: Batch, progress: float) -> Tensor:
+        """Return the mean loss over a batch.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            The network, wrapped for training: call it as ``model(...)`` and use none of its
+            other methods, or several processes would not average their gradients.
+        batch : tuple of torch.Tensor
+            What the data gave, on the device of the model.
+        progress : float
+            Share of the training steps already taken, from 0 to 1, for losses whose weights
+            change on the way.
+
+        Returns
+        -------
+        torch.Tensor
+            A scalar.
+        """
+
+    def metrics(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
+        """Return what to measure, one number an example; the loop takes the means.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            The network itself, in evaluation mode and without gradients.
+        batch : tuple of torch.Tensor
+            Evaluation examples, on the device of the model.
+
+        Returns
+        -------
+        mapping of str to torch.Tensor
+            Each tensor of shape ``(B,)``.
+        """
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a call of :func:`train` ended.
+
+    Attributes
+    ----------
+    finished : bool
+        Whether the last epoch was reached. If not, the same call continues.
+    epoch : int
+        Number of epochs done.
+    history : list of dict
+        The learning curve: one dictionary an epoch with ``epoch``, ``train_loss``,
+        ``learning_rate``, the validation metrics, ``seconds`` and ``cpu_seconds``.
+    metrics : dict
+        Metrics on the test data; empty unless finished.
+    checkpoint : pathlib.Path or None
+        The weights of the finished run.
+    """
+
+    finished: bool
+    epoch: int
+    history: list[dict[str, Any]]
+    metrics: dict[str, float]
+    checkpoint: Path | None
+
+
+def epoch_generator(seed: int, epoch: int, stream: int = 0) -> torch.Generator:
+    """Return a generator that depends on nothing but its arguments.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the run, not negative.
+    epoch : int
+        The epoch, counted from 0.
+    stream : int
+        Keeps different uses within an epoch apart.
+
+    Returns
+    -------
+    torch.Generator
+        A generator on the CPU.
+    """
+    return torch.Generator().manual_seed(_mix(seed, epoch, stream))
+
+
+def _mix(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+_ORDER, _NOISE = 101, 102  # streams of the loop; tasks use small numbers
+
+
+# ---------------------------------------------------------------- the folder of a run
+
+
+class _Run:
+    """The folder of one run: ``run.json`` and the state of the last epoch."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self.name = name
+        self.path = folder / RUN_FILE
+        self._lock: int | None = None
+
+    def inspect(self, configuration: dict[str, Any], resume: bool) -> dict[str, Any] | None:
+        """Return the record of an unfinished run of this configuration, or refuse."""
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ValueError(f"{self.folder} is a file, but --output must name a folder")
+        try:
+            record = json.loads(self.path.read_text(encoding="utf-8"))
+            found = record["configuration"], record["status"], record["history"], record["format"]
+        except (FileNotFoundError, NotADirectoryError):
+            for path in (self.checkpoint, self.checkpoint.with_suffix(".json")):
+                if path.exists():
+                    raise ValueError(
+                        f"{path} exists and is not replaced; choose another --output"
+                    ) from None
+            return None
+        except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{self.path} is damaged, so the run in it cannot be continued; choose another "
+                f"--output or move the folder away"
+            ) from error
+        stored, status, _, version = found
+        if version != _RUN_FORMAT:
+            raise ValueError(
+                f"{self.path} was written by another version of the book; choose another --output"
+            )
+        if configuration["data"] is None:  # not loaded yet; compared in a second call
+            stored = {**stored, "data": None}
+        difference = _first_difference(stored, configuration)
+        if difference is not None:
+            key, there, here = difference
+            raise ValueError(
+                f"{self.folder} holds a run of another configuration ({key} is {there} there and "
+                f"{here} here); choose another --output or move the folder away"
+            )
+        if status == "finished":
+            raise ValueError(
+                f"{self.folder} holds this run already, finished; choose another --output or move "
+                f"the folder away to train it again"
+            )
+        if not resume:
+            raise ValueError(
+                f"{self.folder} holds an unfinished run; leave out --no-resume to continue it, or "
+                f"choose another --output"
+            )
+        return dict(record)
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / f"{self.name}.safetensors"
+
+    def acquire(self) -> None:
+        """Keep a second process away from the folder for as long as this one lives."""
+        try:
+            import fcntl
+        except ImportError:  # no such locks on this system
+            return
+        self._lock = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.release()
+            raise ValueError(
+                f"another process is training in {self.folder}; wait for it or choose another "
+                f"--output"
+            ) from None
+
+    def release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+        write_atomically(self.path, lambda stream: _discard(stream.write(text.encode())))
+
+    def save_state(self, record: dict[str, Any], epoch: int, tensors: dict[str, Tensor]) -> None:
+        """Write the tensors under a new name, point to them, and only then drop the old ones."""
+        path = self.folder / f"epoch-{epoch:04d}.safetensors"
+        content = safetensors.torch.save(tensors)
+        digest = write_atomically(path, lambda stream: _discard(stream.write(content)))
+        record["state"] = {"file": path.name, "sha256": digest}
+        record["epoch"] = epoch
+        self.write(record)
+        self.drop_states(keep=path)
+
+    def drop_states(self, keep: Path | None = None) -> None:
+        for path in self.folder.glob("epoch-????.safetensors"):
+            if path != keep:
+                path.unlink(missing_ok=True)
+
+    def load_state(self, record: Mapping[str, Any]) -> dict[str, Tensor]:
+        path = self.folder / str(record["state"]["file"])
+        if not path.exists() or sha256_of(path) != record["state"]["sha256"]:
+            raise ValueError(
+                f"{path}, the state of the unfinished run, is missing or damaged, so the run "
+                f"cannot be continued; choose another --output or move the folder away"
+            )
+        return safetensors.torch.load_file(path)
+
+
+def _discard(_: object) -> None:
+    return None
+
+
+def _first_difference(there: Any, here: Any, prefix: str = "") -> tuple[str, str, str] | None:
+    """Return the name of the first setting that differs, and its two values."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in sorted(set(there) | set(here)):
+            inner = _first_difference(there.get(key), here.get(key), f"{prefix}{key}.")
+            if inner is not None:
+                return inner
+        return None
+    if there == here:
+        return None
+    shorten = [text if len(text) <= 24 else text[:21] + "…" for text in (str(there), str(here))]
+    return prefix.rstrip("."), shorten[0], shorten[1]
+
+
+# ---------------------------------------------------------------- the state of an optimiser
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    return {
+        f"optimizer.{index}.{key}": torch.as_tensor(value).detach().cpu().clone().contiguous()
+        for index, entries in optimizer.state_dict()["state"].items()
+        for key, value in entries.items()
+    }
+
+
+def _optimizer_settings(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
+    groups: list[dict[str, Any]] = optimizer.state_dict()["param_groups"]
+    return groups
+
+
+def _restore_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]
+) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            state.setdefault(int(index), {})[key] = tensor
+    # JSON has no tuples; the optimiser expects the two betas to be one.
+    settings = [
+        {key: tuple(value) if key == "betas" else value for key, value in group.items()}
+        for group in groups
+    ]
+    optimizer.load_state_dict({"state": state, "param_groups": settings})
+
+
+# ---------------------------------------------------------------- the loop
+
+
+def _own_rank() -> int:
+    """Return the rank of this process before any process group exists."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
+
+
+@contextlib.contextmanager
+def _threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _say(fabric: Fabric, message: str) -> None:
+    if fabric.is_global_zero:
+        tqdm.write(message, file=sys.stderr)
+
+
+def _reduce(fabric: Fabric, tensor: Tensor, operation: Literal["mean", "sum"]) -> Tensor:
+    """Return the mean or the sum of a tensor over all processes."""
+    return cast(Tensor, fabric.all_reduce(tensor, reduce_op=operation))
+
+
+def _average_statistics(fabric: Fabric, model: nn.Module) -> None:
+    """Give every process the mean of the batch-norm statistics that each has collected."""
+    if fabric.world_size == 1:
+        return
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            for buffer in (module.running_mean, module.running_var):
+                if buffer is not None:
+                    buffer.copy_(_reduce(fabric, buffer.clone(), "mean"))
+
+
+def _evaluate(
+    fabric: Fabric, task: Task, model: nn.Module, batch: Batch, seed: int
+) -> dict[str, float]:
+    """Return the means of the task's metrics; each process measures its share of the rows."""
+    rows = torch.arange(fabric.global_rank, len(batch[0]), fabric.world_size)
+    sums: dict[str, Tensor] = {}
+    model.eval()
+    torch.manual_seed(seed)
+    with torch.no_grad(), fabric.autocast():
+        for part in rows.split(_EVALUATION_ROWS):
+            share = tuple(fabric.to_device(tensor[part]) for tensor in batch)
+            for name, values in task.metrics(model, share).items():
+                if values.shape != (len(part),):
+                    raise ValueError(
+                        f"the metric {name!r} must be one number an example, shape "
+                        f"({len(part)},), not {tuple(values.shape)}"
+                    )
+                total = values.detach().to("cpu", torch.float64).sum()
+                sums[name] = sums.get(name, torch.zeros((), dtype=torch.float64)) + total
+    model.train()
+    if fabric.world_size > 1:
+        sums = {
+            name: _reduce(fabric, fabric.to_device(total), "sum").cpu()
+            for name, total in sums.items()
+        }
+    return {name: float(total) / len(batch[0]) for name, total in sums.items()}
+
+
+def _check_sizes(task: Task, size: int, devices: int) -> None:
+    batch = task.recipe.batch_size
+    if size < batch:
+        raise ValueError(
+            f"the training data hold {size} examples, fewer than one batch of {batch}; choose a "
+            f"smaller batch size"
+        )
+    if batch % devices:
+        raise ValueError(
+            f"a batch of {batch} cannot be shared equally by {devices} processes; choose a number "
+            f"of devices that divides {batch}"
+        )
+
+
+def _make_fabric(devices: int, accelerator: str, precision: str) -> Fabric:
+    if isinstance(devices, bool) or not isinstance(devices, int) or devices < 1:
+        raise ValueError(f"devices must be a whole number of at least 1, not {devices!r}")
+    if accelerator not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"accelerator must be auto, cpu or cuda, not {accelerator!r}")
+    cuda = torch.cuda.device_count()
+    if accelerator == "auto":
+        accelerator = "cuda" if cuda else "cpu"
+    if accelerator == "cuda" and cuda < devices:
+        raise ValueError(
+            f"{devices} GPUs were asked for, but {cuda} can be used; choose --accelerator cpu or "
+            f"fewer devices"
+        )
+    # Imported here: it is slow to import, and loading a checkpoint does not need it.
+    from lightning_fabric import Fabric
+
+    return Fabric(
+        accelerator=accelerator,
+        devices=devices,
+        strategy="ddp" if devices > 1 else "auto",
+        precision=precision,  # type: ignore[arg-type]
+    )
+
+
+def train(
+    task: Task,
+    output: str | os.PathLike[str],
+    *,
+    command: str,
+    name: str | None = None,
+    devices: int = 1,
+    accelerator: str = "auto",
+    threads: int = 1,
+    minutes: float | None = None,
+    resume: bool = True,
+    progress: bool = True,
+) -> TrainingResult:
+    """Train a task, or continue the unfinished run of it in the output folder.
+
+    Parameters
+    ----------
+    task : Task
+        The experiment.
+    output : path-like
+        Folder of the run. It is created if needed. While the run lasts it holds
+        ``run.json`` and the state of the last epoch; at the end the checkpoint and its
+        manifest, beside ``run.json``.
+    command : str
+        The command that makes this run, for the manifest.
+    name : str, optional
+        Name of the checkpoint; ``TASK-PRESET-seedSEED`` if not given.
+    devices : int
+        Number of processes, each on its own core or GPU. They share every batch, average
+        their gradients and report common metrics.
+    accelerator : {"auto", "cpu", "cuda"}
+        Where to train; ``auto`` takes GPUs if there are any.
+    threads : int
+        Threads of each process. Only one thread gives the same bits every time.
+    minutes : float, optional
+        Time limit of this call. The run stops before an epoch that would pass it, at the
+        earliest after one epoch, and the same call continues it later.
+    resume : bool
+        Whether to continue an unfinished run. If false, such a run is refused.
+    progress : bool
+        Whether to show a progress bar on standard error.
+
+    Returns
+    -------
+    TrainingResult
+        How far it came, with the learning curve.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds a finished run or a run of another configuration, or another
+        process trains in it, or its state is damaged; if a number is out of range; or if
+        the loss stops being finite. Nothing that was there is overwritten.
+    OSError
+        If the folder cannot be written to.
+    """
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise ValueError(f"minutes must be positive, not {minutes!r}")
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise ValueError(f"threads must be a whole number of at least 1, not {threads!r}")
+    if task.seed < 0:
+        raise ValueError(f"the seed must not be negative, but it is {task.seed}")
+    recipe = task.recipe
+    fabric = _make_fabric(devices, accelerator, recipe.precision)
+    run = _Run(Path(output), name or f"{task.name}-{task.preset}-seed{task.seed}")
+    began = time.monotonic()
+    with torch.random.fork_rng(), _threads(threads):
+        torch.manual_seed(task.seed)
+        model = task.build_model().train()
+        run.inspect(_settings(task, model, None), resume)  # refuse before the data are loaded
+        data = task.load_data()
+        _check_sizes(task, data.training_size, devices)
+        settings = _settings(task, model, str(data.facts["checksum"]))
+        run.inspect(settings, resume)
+        if _own_rank() == 0:
+            try:
+                ensure_writable(run.folder)
+            except CacheError as error:
+                raise OSError(
+                    f"cannot write to the folder {run.folder} "
+                    f"({os.strerror(error.errno) if error.errno else error}); "
+                    f"choose another --output"
+                ) from error
+            run.acquire()
+        try:
+            record = run.inspect(settings, resume)  # again, now that no one else can write
+            fabric.launch()
+            loop = _Loop(fabric, task, data, model, run, settings, record, progress)
+            limit = None if minutes is None else began + 60 * minutes
+            if not loop.run_epochs(limit):
+                return TrainingResult(False, loop.epoch, loop.history, {}, None)
+            metrics = loop.finish(command, threads)
+            return TrainingResult(True, loop.epoch, loop.history, metrics, run.checkpoint)
+        finally:
+            run.release()
+
+
+def _settings(task: Task, model: nn.Module, checksum: str | None) -> dict[str, Any]:
+    """Return everything that decides the result, as JSON would give it back."""
+    description = describe_model(model)
+    settings = {
+        "task": task.name,
+        "preset": task.preset,
+        "seed": task.seed,
+        "recipe": dataclasses.asdict(task.recipe),
+        "model": {"class": description["class"], **description["config"]},
+        "options": dict(task.configuration()),
+        "data": checksum,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(settings))
+    return plain
+
+
+class _Loop:
+    """One process of one run."""
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        task: Task,
+        data: TaskData,
+        model: nn.Module,
+        run: _Run,
+        settings: dict[str, Any],
+        record: dict[str, Any] | None,
+        progress: bool,
+    ) -> None:
+        self.fabric, self.task, self.data, self.run = fabric, task, data, run
+        self.model, self.progress = model, progress
+        recipe = task.recipe
+        self.steps = data.training_size // recipe.batch_size
+        self.optimizer = torch.optim.AdamW(
+            [p for p in model.parameters() if p.requires_grad],
+            lr=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+        )
+        self.scheduler = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer,
+            max_lr=recipe.learning_rate,
+            total_steps=max(2, self.steps * recipe.epochs),
+            pct_start=recipe.warmup,
+        )
+        self.record: dict[str, Any] = record or {
+            "format": _RUN_FORMAT,
+            "status": "unfinished",
+            "configuration": settings,
+            "epoch": 0,
+            "state": None,
+            "history": [],
+            "processes": [],
+        }
+        self.epoch = int(self.record["epoch"])
+        self.history: list[dict[str, Any]] = self.record["history"]
+        if self.record["state"] is not None:
+            self._restore(run.load_state(self.record))
+        wrapped = cast(nn.Module, torch.compile(model)) if recipe.compile else model
+        self.trained, self.stepper = fabric.setup(wrapped, self.optimizer)
+        self.validation = data.evaluation("validation")
+
+    def _restore(self, tensors: dict[str, Tensor]) -> None:
+        load_learned_state(
+            self.model,
+            {key[6:]: tensor for key, tensor in tensors.items() if key.startswith("model.")},
+        )
+        _restore_optimizer(self.optimizer, tensors, self.record["optimizer"])
+        self.scheduler.load_state_dict(self.record["scheduler"])
+        _say(
+            self.fabric,
+            f"Continuing the run in {self.run.folder} after epoch {self.epoch} of "
+            f"{self.task.recipe.epochs}.",
+        )
+
+    def run_epochs(self, limit: float | None) -> bool:
+        """Train until the last epoch (true) or until the time is up (false)."""
+        epochs = self.task.recipe.epochs
+        if self.fabric.is_global_zero:
+            self.record["processes"].append(
+                {"from_epoch": self.epoch, "devices": self.fabric.world_size}
+            )
+            self.run.write(self.record)
+        with tqdm(
+            total=epochs * self.steps,
+            initial=self.epoch * self.steps,
+            unit="batch",
+            disable=not (self.progress and self.fabric.is_global_zero),
+            mininterval=0.5 if sys.stderr.isatty() else 15,
+            file=sys.stderr,
+        ) as bar:
+            first = True
+            while self.epoch < epochs:
+                if not first and limit is not None and self._passes(limit):
+                    _say(
+                        self.fabric,
+                        f"The time is up after epoch {self.epoch} of {epochs}; the same command "
+                        f"continues.",
+                    )
+                    return False
+                self._run_epoch(bar)
+                first = False
+        return True
+
+    def _passes(self, limit: float) -> bool:
+        """Say whether one more epoch would pass the limit; process 0 decides for all."""
+        over = time.monotonic() + float(self.history[-1]["seconds"]) > limit
+        return bool(self.fabric.broadcast(over, src=0))
+
+    def _run_epoch(self, bar: tqdm[Any]) -> None:
+        task, recipe, fabric = self.task, self.task.recipe, self.fabric
+        began, cpu_began = time.monotonic(), time.process_time()
+        epoch, total = self.epoch, self.steps * recipe.epochs
+        bar.set_description(f"epoch {epoch + 1}/{recipe.epochs}")
+        order = torch.randperm(
+            self.data.training_size, generator=epoch_generator(task.seed, epoch, _ORDER)
+        )
+        torch.manual_seed(_mix(task.seed, epoch, _NOISE, fabric.global_rank))
+        losses = torch.zeros((), dtype=torch.float64, device=fabric.device)
+        self.trained.train()
+        for step in range(self.steps):
+            rows = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
+            share = rows[fabric.global_rank :: fabric.world_size]
+            batch = fabric.to_device(self.data.training_batch(share, epoch))
+            loss = task.loss(self.trained, batch, (epoch * self.steps + step) / total)
+            self.stepper.zero_grad()
+            fabric.backward(loss)
+            if recipe.clip is not None:
+                fabric.clip_gradients(self.trained, self.stepper, max_norm=recipe.clip)
+            rate = float(self.optimizer.param_groups[0]["lr"])
+            self.stepper.step()
+            if self.scheduler.last_epoch < self.scheduler.total_steps - 1:
+                self.scheduler.step()
+            losses += loss.detach()
+            bar.update()
+        mean = float(_reduce(fabric, losses, "mean")) / self.steps
+        if not math.isfinite(mean):
+            raise ValueError(
+                f"the loss is {mean} in epoch {epoch + 1}; lower the learning rate "
+                f"({recipe.learning_rate:g}) or clip the gradients"
+            )
+        _average_statistics(fabric, self.model)
+        values = _evaluate(
+            fabric, task, self.model, self.validation, _mix(task.seed, epoch, _NOISE, 1 << 20)
+        )
+        self.epoch = epoch + 1
+        self.history.append(
+            {
+                "epoch": self.epoch,
+                "train_loss": mean,
+                "learning_rate": rate,
+                **{f"validation_{key}": value for key, value in values.items()},
+                "seconds": round(time.monotonic() - began, 3),
+                "cpu_seconds": round(time.process_time() - cpu_began, 3),
+            }
+        )
+        if fabric.is_global_zero:
+            self._save()
+        fabric.barrier()
+        shown = "  ".join(f"validation {key} {value:.4f}" for key, value in values.items())
+        _say(
+            fabric,
+            f"epoch {self.epoch}/{recipe.epochs}  loss {mean:.4f}  {shown}  "
+            f"{self.history[-1]['seconds']:.1f} s",
+        )
+
+    def _save(self) -> None:
+        tensors = {f"model.{key}": tensor for key, tensor in learned_state(self.model).items()}
+        tensors.update(_optimizer_tensors(self.optimizer))
+        self.record["optimizer"] = _optimizer_settings(self.optimizer)
+        self.record["scheduler"] = self.scheduler.state_dict()
+        self.run.save_state(self.record, self.epoch, tensors)
+
+    def finish(self, command: str, threads: int) -> dict[str, float]:
+        """Measure on the test data, write the checkpoint, and mark the run as finished."""
+        task, fabric = self.task, self.fabric
+        test = self.data.evaluation("test")
+        seed = _mix(task.seed, self.epoch, _NOISE, 1 << 21)
+        values = _evaluate(fabric, task, self.model, test, seed)
+        metrics = {f"test_{key}": value for key, value in values.items()}
+        last = self.history[-1]
+        metrics.update({k: v for k, v in last.items() if k.startswith("validation_")})
+        if fabric.is_global_zero:
+            facts = {
+                "command": command,
+                "task": task.name,
+                "preset": task.preset,
+                "seeds": {"training": task.seed},
+                "data": dict(self.data.facts),
+                "recipe": dataclasses.asdict(task.recipe),
+                "options": dict(task.configuration()),
+                "metrics": metrics,
+                "wall_seconds": round(sum(entry["seconds"] for entry in self.history), 1),
+                "cpu_seconds": round(sum(entry["cpu_seconds"] for entry in self.history), 1),
+                "threads": threads,
+                "accelerator": fabric.device.type,
+                "processes": self.record["processes"],
+                "history": self.history,
+            }
+            if not holds_checkpoint(self.run.checkpoint, self.model):
+                save_checkpoint(self.run.checkpoint, self.model, **facts)
+            self.record["status"] = "finished"
+            self.record["state"] = None
+            self.record["metrics"] = metrics
+            self.run.write(self.record)
+            self.run.drop_states()
+        fabric.barrier()
+        shown = "  ".join(f"{key.replace('_', ' ')} {value:.4f}" for key, value in metrics.items())
+        _say(fabric, f"Finished: {shown}\nThe checkpoint is {self.run.checkpoint}")
+        return metrics
