@@ -96,7 +96,7 @@ test: lint  ## lint, unit tests, every notebook, the site
 	@echo "== building the site from the committed outputs"
 	@$(SPHINX)
 	@echo "== tests: the site"
-	@$(BIN)/pytest tests/site -q
+	@$(BIN)/pytest tests/site -n 2 --dist load -q
 
 bench: $(DEVELOPERS)  ## ratios against naive versions
 	@echo "== benchmarks"

@@ -1,0 +1,93 @@
+"""The built site, a server for it, and a browser that reaches nothing but this machine."""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import http.server
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from site_tools import CHROMIUM_FLAGS, DESKTOP, ROOT, QuietHandler, Visit, build
+
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The book built from the committed outputs, warnings as errors; what is fresh is kept."""
+    folder = ROOT / "_build"
+    folder.mkdir(exist_ok=True)
+    with (folder / "site.lock").open("w") as lock:  # one build at a time under pytest-xdist
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = build(ROOT)
+    if result.returncode:
+        pytest.fail(f"the book does not build:\n{(result.stdout + result.stderr)[-6000:]}")
+    return folder / "html"
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Path], str]]:
+    """Serve folders on this machine; returns the address of each."""
+    servers = []
+
+    def start(folder: Path) -> str:
+        handler = functools.partial(QuietHandler, directory=str(folder))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}/"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium, headless. Missing: skip, or fail under REQUIRE_BROWSER=1."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next((found for name in names if (found := shutil.which(name))), None)
+    if program is None:
+        missing = "no Chromium on this machine (apt-get install chromium)"
+        if os.environ.get("REQUIRE_BROWSER") == "1":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Visit]:
+    """A fresh tab that records errors and refuses every request to the outside."""
+    context = browser.new_context(viewport=DESKTOP, color_scheme="light")
+    tab = context.new_page()
+    result = Visit(tab)
+
+    def gate(route: Any) -> None:
+        if route.request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+            route.continue_()
+        else:
+            result.outside.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", gate)
+    tab.on("pageerror", lambda error: result.errors.append(str(error)))
+    tab.on("console", lambda m: result.errors.append(m.text) if m.type == "error" else None)
+    tab.on(
+        "response",
+        lambda r: result.errors.append(f"{r.status} {r.url}") if r.status >= 400 else None,
+    )
+    yield result
+    context.close()

@@ -1,0 +1,218 @@
+"""Every check of the site, given something broken on purpose."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from site_checks import (
+    FORMULAS,
+    IMAGES,
+    bad_formulas,
+    bad_images,
+    bad_outputs,
+    broken_links,
+    violations,
+)
+from site_sliders import push
+from site_tools import DOCUMENTS, Visit
+
+from utils.plots import ImagePanel, PointPanel, slider_figure
+
+PAGE = "<!doctype html><html lang='en'><head><title>A page</title></head><body>{}</body></html>"
+
+
+def write(folder: Path, body: str) -> None:
+    (folder / "index.html").write_text(PAGE.format(body), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("<a href='missing.html'>x</a>", "does not exist"),
+        ("<a href='#nowhere'>x</a>", "no such anchor"),
+        ("<a href='other.html#gone'>x</a>", "no such anchor"),
+        ("<script src='https://cdn.example.org/x.js'></script>", "outside file"),
+        ("<img src='//cdn.example.org/x.png' alt='A picture'>", "outside file"),
+        ("<img src='gone.png' alt='A picture'>", "does not exist"),
+    ],
+)
+def test_link_check_catches(tmp_path: Path, body: str, problem: str) -> None:
+    (tmp_path / "other.html").write_text(PAGE.format("<p id='here'>x</p>"), encoding="utf-8")
+    write(tmp_path, body)
+    assert [problem in found for found in broken_links(tmp_path)] == [True]
+
+
+def test_link_check_passes_a_sound_page(tmp_path: Path) -> None:
+    (tmp_path / "other.html").write_text(PAGE.format("<p id='here'>x</p>"), encoding="utf-8")
+    write(tmp_path, "<a href='other.html#here'>x</a><a href='https://example.org'>y</a>")
+    assert broken_links(tmp_path) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("<img src='x.png'>", "no alternative text"),
+        ("<img src='x.png' alt=''>", "no alternative text"),
+        ("<img src='a/figure_12.png' alt='a/figure_12.png'>", "file name"),
+        ("<svg role='img' viewBox='0 0 1 1'></svg>", "no alternative text"),
+        ("<svg aria-label='A square of one unit' viewBox='0 0 1 1'></svg>", "lacks role=img"),
+        ("<canvas></canvas>", "no alternative text"),
+        ("<svg role='img' aria-label='A red disc'></svg>" * 2, "share the text"),
+    ],
+)
+def test_image_check_catches(
+    tmp_path: Path, serve: Callable[[Path], str], visit: Visit, body: str, problem: str
+) -> None:
+    write(tmp_path, body)
+    visit.open(serve(tmp_path))
+    assert [problem in found for found in bad_images(visit.tab.evaluate(IMAGES))] == [True]
+
+
+@pytest.fixture
+def copy(site: Path, tmp_path: Path) -> Path:
+    """A copy of one page of the site with all it needs, to be broken."""
+    folder = tmp_path / "site"
+    (folder / "book").mkdir(parents=True)
+    shutil.copytree(site / "_static", folder / "_static")
+    for name in ("searchindex.js", "objects.inv"):
+        shutil.copy(site / name, folder / name)
+    shutil.copy(site / f"{DOCUMENTS[0]}.html", folder / "book" / "page.html")
+    return folder
+
+
+def damage(folder: Path, html: str) -> None:
+    page = folder / "book" / "page.html"
+    text = page.read_text(encoding="utf-8")
+    marker = '<article class="bd-article">'
+    assert marker in text
+    page.write_text(text.replace(marker, marker + html, 1), encoding="utf-8")
+
+
+def axe(visit: Visit) -> list[str]:
+    return violations(Axe().run(visit.tab, options={"preload": False}).response)
+
+
+@pytest.mark.browser
+def test_page_checks_pass_an_undamaged_copy(
+    copy: Path, serve: Callable[[Path], str], visit: Visit
+) -> None:
+    damage(copy, "")
+    visit.open(serve(copy) + "book/page.html")
+    assert (axe(visit), visit.outside, visit.errors) == ([], [], [])
+    assert bad_images(visit.tab.evaluate(IMAGES)) == []
+
+
+@pytest.mark.browser
+def test_page_checks_catch_an_outside_request(
+    copy: Path, serve: Callable[[Path], str], visit: Visit
+) -> None:
+    damage(copy, "<script>fetch('https://example.org/data.json').catch(() => 0)</script>")
+    visit.open(serve(copy) + "book/page.html")
+    assert visit.outside == ["https://example.org/data.json"]
+
+
+@pytest.mark.browser
+def test_page_checks_catch_a_script_error(
+    copy: Path, serve: Callable[[Path], str], visit: Visit
+) -> None:
+    damage(copy, "<script>undefinedFunction()</script>")
+    visit.open(serve(copy) + "book/page.html")
+    assert any("undefinedFunction" in error for error in visit.errors)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("html", "rule"),
+    [
+        ("<p style='color:#bbb;background:#fff'>Hard to read.</p>", "color-contrast"),
+        ("<img src='../_static/logo.svg'>", "image-alt"),
+        ("<button></button>", "button-name"),
+    ],
+)
+def test_page_checks_catch_an_axe_violation(
+    copy: Path, serve: Callable[[Path], str], visit: Visit, html: str, rule: str
+) -> None:
+    damage(copy, html)
+    visit.open(serve(copy) + "book/page.html")
+    assert any(line.startswith(rule) for line in axe(visit))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("formula", [r"\(\notacommand x\)", r"\(\frac{1\)"])
+def test_formula_check_catches(
+    site: Path,
+    tmp_path: Path,
+    serve: Callable[[Path], str],
+    visit: Visit,
+    formula: str,
+) -> None:
+    folder = tmp_path / "site"
+    (folder / "book").mkdir(parents=True)
+    shutil.copytree(site / "_static", folder / "_static")
+    page = (site / "book" / "notation.html").read_text(encoding="utf-8")
+    marker = '<article class="bd-article">'
+    broken = f'<p><span class="math notranslate nohighlight">{formula}</span></p>'
+    page = page.replace(marker, marker + broken, 1)
+    (folder / "book" / "page.html").write_text(page, encoding="utf-8")
+    visit.open(serve(folder) + "book/page.html")
+    assert len(bad_formulas(visit.tab.evaluate(FORMULAS))) == 1
+
+
+def test_formula_check_catches_formulas_left_as_text() -> None:
+    assert bad_formulas({"written": 3, "set": 2, "errors": []}) != []
+
+
+@pytest.mark.parametrize(("shown", "tracebacks", "expected"), [(0, 0, 0), (3, 0, 4), (4, 1, 4)])
+def test_output_check_catches(shown: int, tracebacks: int, expected: int) -> None:
+    assert len(bad_outputs(shown, tracebacks, expected)) == 1
+
+
+def slider_page(folder: Path, raw: np.ndarray, images: np.ndarray) -> None:
+    steps = len(raw)
+    still = np.zeros((steps, 2))
+    cloud = np.array([[-1.0, -1.0], [1.0, 1.0]])
+    colours = ["#3a7bd5", "#d9730d"]
+    figure = slider_figure(
+        [
+            ImagePanel("the image", images),
+            PointPanel("the raw code", raw, cloud, colours),
+            PointPanel("the projected code", still, cloud, colours),
+        ],
+        [f"{step}°" for step in range(steps)],
+        control="Turn",
+        alt="An image and two codes that a slider moves.",
+    )
+    write(folder, figure.html)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("image_moves", "code_moves"), [(True, True), (False, True), (True, False)]
+)
+def test_slider_check_tells_moving_from_still(
+    tmp_path: Path,
+    serve: Callable[[Path], str],
+    visit: Visit,
+    image_moves: bool,
+    code_moves: bool,
+) -> None:
+    steps = 8
+    angle = np.linspace(0, 2 * np.pi, steps, endpoint=False)
+    circle = np.column_stack([np.cos(angle), np.sin(angle)])
+    images = np.zeros((steps, 6, 6))
+    if image_moves:
+        images[np.arange(steps), np.arange(steps) % 6, 2] = 1.0
+    slider_page(tmp_path, circle if code_moves else np.ones((steps, 2)), images)
+    visit.open(serve(tmp_path))
+    move = push(visit.tab.locator("[data-interactive]"), steps=3)
+    assert move.changed == [image_moves, code_moves, False]
+    assert move.travelled[0] is None
+    assert (move.travelled[1] > 0.05) is code_moves
+    assert move.travelled[2] == pytest.approx(0.0)
+    assert move.readout == ("0°", "3°")

@@ -1,0 +1,180 @@
+"""The built site, page by page, as files and in a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from site_checks import (
+    FORMULAS,
+    IMAGES,
+    bad_formulas,
+    bad_images,
+    bad_outputs,
+    broken_links,
+    shown_outputs,
+    violations,
+)
+from site_sliders import push
+from site_tools import DESKTOP, DOCUMENTS, PHONE, ROOT, Visit
+
+NOTEBOOKS = [name for name in DOCUMENTS if name.startswith("chapters/")]
+# Without preload axe does not fetch style sheets by itself, from addresses that it guesses.
+AXE_OPTIONS = {
+    "rules": {"label-content-name-mismatch": {"enabled": True}},
+    "resultTypes": ["violations"],
+    "preload": False,
+}
+LOOKS = {
+    "desktop, light": (DESKTOP, "light"),
+    "desktop, dark": (DESKTOP, "dark"),
+    "phone, light": (PHONE, "light"),
+    "phone, dark": (PHONE, "dark"),
+}
+# What is inside a picture is no content of the page, and a scatter plot is thousands of elements.
+HOLLOW = """() => document.querySelectorAll("svg[role=img]").forEach(
+  (svg) => svg.replaceChildren(...svg.querySelectorAll(":scope > title")))"""
+# The pages of the API are long and made of the same few parts: each width and each theme once.
+API_LOOKS = ("desktop, light", "phone, dark")
+
+
+def test_warnings_are_errors_in_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    builds = [line for line in makefile.splitlines() if "jupyter-book build" in line]
+    assert builds, "the Makefile does not build the book"
+    for line in builds:
+        assert re.search(r"\s-W\b", line), line
+        assert re.search(r"\s-n\b", line), line
+
+
+def test_every_chapter_is_in_the_table_of_contents() -> None:
+    chapters = sorted(f"chapters/{path.stem}" for path in (ROOT / "chapters").glob("*.ipynb"))
+    assert chapters
+    assert sorted(NOTEBOOKS) == chapters
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_interactive_output_has_a_form_for_the_page(name: str) -> None:
+    notebook = json.loads((ROOT / f"{name}.ipynb").read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            kinds = set(output.get("data", {}))
+            if any(kind.startswith("application/vnd.plotly") for kind in kinds):
+                assert "text/html" in kinds, "".join(cell["source"])
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_page_of_the_contents_exists(site: Path, name: str) -> None:
+    text = (site / f"{name}.html").read_text(encoding="utf-8")
+    assert re.search(r"<h1[ >]", text)
+
+
+def test_internal_links_and_anchors_resolve(site: Path) -> None:
+    problems = broken_links(site)
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", [*DOCUMENTS, "search"])
+def test_page_in_a_browser(
+    site: Path, serve: Callable[[Path], str], visit: Visit, name: str
+) -> None:
+    visit.open(f"{serve(site)}{name}.html")
+    tab = visit.tab
+    problems = bad_images(tab.evaluate(IMAGES)) + bad_formulas(tab.evaluate(FORMULAS))
+    if name in NOTEBOOKS:
+        problems += bad_outputs(
+            tab.locator(".cell_output").count(),
+            tab.locator(".cell_output .traceback").count(),
+            shown_outputs(ROOT / f"{name}.ipynb"),
+        )
+    tab.evaluate(HOLLOW)
+    for look in API_LOOKS if name.startswith("book/api/") else LOOKS:
+        visit.look(*LOOKS[look])
+        found = violations(Axe().run(tab, options=AXE_OPTIONS).response)
+        overflow = tab.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        if overflow > 0:
+            found.append(f"the page is {overflow} pixels wider than the window")
+        problems += [f"{look}: {line}" for line in found]
+    assert not problems, "\n".join(problems)
+    assert visit.outside == []
+    assert visit.errors == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_chapter_has_formulas_and_pictures(
+    site: Path, serve: Callable[[Path], str], visit: Visit, name: str
+) -> None:
+    visit.open(f"{serve(site)}{name}.html")
+    assert visit.tab.locator("mjx-container").count() > 0
+    assert visit.tab.locator(".bd-article figure svg[role=img]").count() > 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_one_search_and_no_empty_header(
+    site: Path, serve: Callable[[Path], str], visit: Visit, size: dict[str, int]
+) -> None:
+    visit.tab.set_viewport_size(size)
+    visit.open(f"{serve(site)}{DOCUMENTS[0]}.html")
+    buttons = visit.tab.locator(".search-button__button:visible, input[type=search]:visible")
+    assert buttons.count() == 1
+    assert not visit.tab.locator("#pst-header").is_visible()
+    assert visit.tab.locator("script[src*=thebe]").count() == 0
+
+
+@pytest.mark.browser
+def test_search_finds_a_word_and_nothing_for_nonsense(
+    site: Path, serve: Callable[[Path], str], visit: Visit
+) -> None:
+    address = serve(site)
+    visit.open(f"{address}search.html?q=orbit")
+    visit.tab.wait_for_selector("#search-results li a")
+    titles = visit.tab.locator("#search-results li a").all_inner_texts()
+    assert any("Glossary" in title for title in titles)
+    visit.open(f"{address}search.html?q=qqzzxxvv")
+    visit.tab.wait_for_function(
+        "document.querySelector('#search-results p.search-summary')?.textContent.length > 20"
+    )
+    assert visit.tab.locator("#search-results li a").count() == 0
+
+
+@pytest.mark.browser
+def test_theme_button_turns_the_page_dark(
+    site: Path, serve: Callable[[Path], str], visit: Visit
+) -> None:
+    visit.open(f"{serve(site)}{DOCUMENTS[0]}.html")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = visit.tab.evaluate(ground)
+    visit.tab.locator(".theme-switch-button:visible").click()
+    visit.tab.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    visit.tab.wait_for_timeout(350)
+    assert visit.tab.evaluate(ground) != light
+
+
+@pytest.mark.browser
+def test_slider_moves_both_pictures(site: Path, serve: Callable[[Path], str], visit: Visit) -> None:
+    """The slider turns the digit; the raw code moves and the projected code stays."""
+    name = next(name for name in NOTEBOOKS if name.startswith("chapters/01_"))
+    visit.open(f"{serve(site)}{name}.html")
+    figure = visit.tab.locator("[data-interactive]:has(input[type=range])").first
+    assert figure.count() == 1, "chapter 1 has no figure with a slider"
+    # A quarter turn is in the group and exact on the pixel grid, so the projected code is back.
+    move = push(figure, steps=18)
+    assert move.readout == ("0°", "90°")
+    digit, raw = move.changed[:2]
+    assert digit, "the digit did not turn"
+    assert raw, "the raw code did not move"
+    assert len(move.travelled) == 3
+    assert move.travelled[1] is not None
+    assert move.travelled[2] is not None
+    assert move.travelled[1] > 0.1
+    assert move.travelled[2] < 0.01
+    assert visit.errors == []
