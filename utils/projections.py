@@ -764,8 +764,11 @@ def random_reynolds(
 
     Since :math:`\max(0, t) = (t + |t|)/2`, the Lipschitz constant is at most half that of the
     averaged linear functions plus half that of the averaged moduli, and the second is bounded by
-    the root of the mean of the squares. With fewer outputs than the code has dimensions the map
-    is linear near almost every code and has directions in which it does not change.
+    the root of the mean of the squares. From :math:`n = 3` on the map is not complete, however
+    many outputs it has: if every row of :math:`z` has mean zero, only the moduli are left, and
+    :math:`s(-z) = s(z)`, while :math:`-z` is a shift of :math:`z` only by accident. With fewer
+    outputs than the code has dimensions it is linear near almost every code, and has directions
+    in which it does not change.
 
     Parameters
     ----------
@@ -801,7 +804,7 @@ def random_reynolds(
         lambda z: _pool_products(z, weights, lambda c: c.relu().mean(dim=1)),
         invariant=True,
         continuous=True,
-        complete=False if outputs < copies * order else None,
+        complete=False if order >= 3 or outputs < copies * order else None,
         isometric=False,
         lipschitz_constant=float(norms[0] + norms.max()) / (2 * math.sqrt(order)),
         weights=weights,

@@ -107,6 +107,7 @@ def test_small_set_is_mlxtends_table() -> None:
         (gzip.compress(b"0,1,2\n3,4,5\n"), "does not hold the 5,000"),
         (gzip.compress(b"0,1\n" * 1000)[:20], "is damaged"),
     ],
+    ids=["not gzip", "another table", "cut off"],
 )
 def test_a_damaged_table_is_refused(
     content: bytes, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

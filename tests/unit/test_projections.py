@@ -488,6 +488,9 @@ def collision(projection: InvariantProjection) -> tuple[torch.Tensor, torch.Tens
         y = x.clone()
         y[..., 0, :] = torch.roll(x[..., 0, :], 1, -1)
         return x, y
+    if projection.name == "random relu-mean" and n >= 3:
+        x[..., 0, :3] = torch.tensor([1.0, 2.0, -3.0], dtype=torch.float64)
+        return x, -x
     if projection.name in ("random relu-mean", "random max filter"):
         base = codes(projection.input_shape, 1, 6)
         jacobian = torch.func.jacrev(lambda z: projection(z[None])[0])(base[0])
@@ -531,7 +534,8 @@ def test_the_collisions_are_seen_by_a_complete_projection(projection):
 
 def test_completeness_by_number_of_outputs():
     assert [random_max_filter(1, 3, m).complete for m in (2, 3, 5, 6)] == [False, None, None, True]
-    assert [random_reynolds(1, 3, m).complete for m in (2, 3, 6)] == [False, None, None]
+    assert [random_reynolds(1, 3, m).complete for m in (2, 3, 100)] == [False, False, False]
+    assert [random_reynolds(1, 2, m).complete for m in (1, 2, 100)] == [False, None, None]
     assert [sorted_random_projections(3, 2, m).complete for m in (1, 2, 3, 4)] == [
         False,
         False,

@@ -1,0 +1,50 @@
+"""The solution test of chapter 03 catches all five mutants; the naive one does not."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.mutants.chapter03 import CATCHES, CORRECT, MUTANTS, NAIVE
+
+
+def test_there_are_five_different_mutants():
+    assert len(MUTANTS) == 5
+    x = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(7))
+    outputs = [CORRECT(x), *(mutant(x) for mutant in MUTANTS.values())]
+    for number, first in enumerate(outputs):
+        for second in outputs[:number]:
+            assert not torch.allclose(first, second, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(MUTANTS))
+def test_the_solution_catches(name):
+    assert CATCHES(MUTANTS[name])
+
+
+def test_the_solution_accepts_correct_layers():
+    assert not CATCHES(CORRECT)
+    assert not CATCHES(lambda x: CORRECT(x).square())
+    assert not CATCHES(lambda x: CORRECT(x) - CORRECT(x).mean((1, 2, 3), keepdim=True))
+
+
+def test_the_solution_catches_a_layer_that_ignores_its_input():
+    assert CATCHES(lambda x: torch.ones(len(x), 4, 14, 14))
+
+
+def test_the_naive_test_accepts_the_correct_one_and_misses_four():
+    assert not NAIVE(CORRECT)
+    caught = {name for name, mutant in MUTANTS.items() if NAIVE(mutant)}
+    assert caught == {"turns the kernel the other way"}
+
+
+def test_the_correct_one_is_equivariant_by_the_helper():
+    from utils.equivariance import assert_equivariant
+
+    x = torch.randn(4, 1, 28, 28, generator=torch.Generator().manual_seed(8))
+    turns = range(4)
+    images = [lambda x, r=r: torch.rot90(x, r, (-2, -1)) for r in turns]
+    features = [lambda z, r=r: torch.rot90(z, r, (-2, -1)).roll(r, dims=1) for r in turns]
+    assert_equivariant(CORRECT, x, images, features)
+    with pytest.raises(AssertionError):
+        assert_equivariant(MUTANTS["forgets even sides"], x, images, features)
