@@ -182,16 +182,17 @@ class _PeakMemory(threading.Thread):
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
-        self.bytes = 0
         self._process = psutil.Process(pid)
         self._done = threading.Event()
+        self.bytes = self._process.memory_info().rss
+        self.start()
 
     def run(self) -> None:
-        while not self._done.wait(0.1):
-            try:
+        try:
+            while not self._done.wait(0.1):
                 self.bytes = max(self.bytes, self._process.memory_info().rss)
-            except psutil.Error:
-                return
+        except psutil.Error:
+            return
 
     def stop(self) -> float:
         self._done.set()
@@ -260,7 +261,6 @@ def execute(path: Path, *, timeout: int = CELL_TIMEOUT) -> tuple[NotebookNode, f
     try:
         with client.setup_kernel(env={**os.environ, **threads}):
             memory = _PeakMemory(_pid(client))
-            memory.start()
             for index, cell in enumerate(notebook.cells):
                 if cell.cell_type != "code":
                     continue
