@@ -512,6 +512,27 @@ def collision(projection: InvariantProjection) -> tuple[torch.Tensor, torch.Tens
     return even, odd
 
 
+def test_which_are_complete():
+    """A map declared complete by mistake would drop out of the tests below, so all are listed."""
+    always = {"raw", "canonicalise", "sort", "power sums"}
+    chosen = {
+        ("sort per copy", (1, 2)),
+        ("bispectrum", (1, 3)),
+        ("random max filter", (1, 2)),
+        ("random max filter", (1, 3)),
+        ("sorted random projections", (4, 1)),
+        ("sorted random projections", (3, 2)),
+    }
+    complete = {(p.name, p.input_shape) for p in ALL if p.complete is True}
+    assert {name for name, _ in complete} - {name for name, _ in chosen} == always
+    assert {pair for pair in complete if pair[0] not in always} == chosen
+    assert {p.name for p in ALL if p.complete is None} == {
+        "random relu-mean",
+        "random max filter",
+        "sorted random projections",
+    }
+
+
 @pytest.mark.parametrize("projection", [p for p in ALL if p.complete is False], ids=label)
 def test_incomplete_projections_confuse_two_orbits(projection):
     x, y = collision(projection)

@@ -433,6 +433,10 @@ def test_pairs_are_refused_with_one_clear_sentence(function):
         function(x, torch.full_like(x, math.nan), action)
     with pytest.raises(ValueError, match="holds NaN or infinite values"):
         function(torch.full_like(x, math.inf), x, action)
+    spoilt = x.clone()
+    spoilt[1, 0, 2] = math.nan
+    with pytest.raises(ValueError, match="holds NaN or infinite values"):
+        function(spoilt, x, action)
     with pytest.raises(ValueError, match=r"must have one shape, but they have \(2, 4\) and \(1,"):
         function(x, x[:, :1], action)
     with pytest.raises(TypeError, match=r"is torch.float64 and .* is torch.float32"):
