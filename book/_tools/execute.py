@@ -194,6 +194,13 @@ class _PeakMemory(threading.Thread):
         except psutil.Error:
             return
 
+    def note_peak(self) -> None:
+        """Read the peak that Linux itself keeps, which no sampling can miss."""
+        status = Path(f"/proc/{self._process.pid}/status")
+        if status.is_file():
+            found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"))
+            self.bytes = max(self.bytes, int(found.group(1)) * 1024 if found else 0)
+
     def stop(self) -> float:
         self._done.set()
         return self.bytes / 1e6
@@ -266,6 +273,7 @@ def execute(path: Path, *, timeout: int = CELL_TIMEOUT) -> tuple[NotebookNode, f
                     continue
                 number += 1
                 client.execute_cell(cell, index, execution_count=number)
+            memory.note_peak()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         lines = [line for line in str(error).strip().splitlines() if line.strip()]
         reason = re.sub(r"\x1b\[[0-9;]*m", "", lines[-1] if lines else type(error).__name__)
