@@ -27,7 +27,7 @@ from scipy import ndimage, stats
 from torch import Tensor
 
 from utils.data import mnist
-from utils.data.mnist import Digits
+from utils.data.mnist import Digits, RotatedDigits
 
 REAL = os.environ.get("MNIST_DIR", "")
 needs_mnist = pytest.mark.skipif(not REAL, reason="needs MNIST_DIR")
@@ -132,8 +132,34 @@ def test_digits_are_selected_and_checked() -> None:
     for index in ([2, 0], np.array([2, 0]), torch.tensor([2, 0])):
         assert digits.take(index).labels.tolist() == [4, 3]
         assert torch.equal(digits.take(index).images, digits.images[[2, 0]])
-    with pytest.raises(ValueError, match="one label for each image"):
-        Digits(torch.rand(4, 1, 28, 28), torch.tensor([3]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "words"),
+    [
+        (torch.tensor([3]), ValueError, "one label for each image, not 1 labels for 4 images"),
+        (torch.tensor([0.0, 1, 2, 3]), TypeError, "int64 tensor of shape"),
+        (torch.tensor([[0], [1], [2], [3]]), TypeError, "int64 tensor of shape"),
+        (torch.tensor([0, 1, 2, 10]), ValueError, "from 0 to 10"),
+        (torch.tensor([-1, 1, 2, 9]), ValueError, "from -1 to 9"),
+    ],
+)
+def test_labels_that_do_not_match_are_refused(
+    labels: torch.Tensor, error: type[Exception], words: str
+) -> None:
+    images = torch.rand(4, 1, 28, 28)
+    with pytest.raises(error, match=words):
+        Digits(images, labels)
+    with pytest.raises(error, match=words):
+        RotatedDigits(images, labels, torch.zeros(4), torch.arange(4))
+
+
+@pytest.mark.parametrize("name", ["angles", "index"])
+def test_turned_digits_need_an_angle_and_a_position_each(name: str) -> None:
+    parts = {"angles": torch.zeros(4), "index": torch.arange(4)}
+    parts[name] = parts[name][:3]
+    with pytest.raises(ValueError, match=f"one entry of {name} for each image, not 3 for 4"):
+        RotatedDigits(torch.rand(4, 1, 28, 28), torch.tensor([3, 1, 4, 1]), **parts)
 
 
 # --- the full set: finding and refusing ------------------------------------------------

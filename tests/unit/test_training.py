@@ -13,13 +13,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 from tiny_task import TinyConfig, TinyNet, TinyTask
 from torch import Tensor
 
-from utils.training import load_checkpoint, read_manifest
+from utils.data import mnist
+from utils.training import load_checkpoint, read_manifest, rotated_mnist
 from utils.training import loop as loop_module
 from utils.training.__main__ import main
 from utils.training.loop import Recipe, TrainingResult, epoch_generator, train
@@ -604,7 +606,7 @@ def test_smoke_digits_do_not_overlap_and_do_not_depend_on_the_seed() -> None:
 @pytest.mark.usefixtures("no_mnist")
 def test_fresh_rotations_change_with_the_epoch_and_nothing_else() -> None:
     fixed = find_preset("rotated-mnist", "smoke").make(_arguments()).load_data()
-    fresh = dataclasses.replace(fixed, fresh=True, _turned={})
+    fresh = dataclasses.replace(fixed, angles="fresh", _turned={})
     rows = torch.tensor([5, 900, 17])
     images, labels = fresh.training_batch(rows, 0)
     assert torch.equal(images, fresh.training_batch(rows, 0)[0])
@@ -612,3 +614,59 @@ def test_fresh_rotations_change_with_the_epoch_and_nothing_else() -> None:
     assert not torch.equal(images, fresh.training_batch(rows, 1)[0])
     assert torch.equal(labels, fresh.train.labels[rows])
     assert torch.equal(fixed.training_batch(rows, 0)[0], fixed.training_batch(rows, 1)[0])
+
+
+@pytest.mark.usefixtures("no_mnist")
+def test_upright_digits_are_not_turned_and_the_facts_say_so() -> None:
+    turned = find_preset("rotated-mnist", "smoke").make(_arguments()).load_data()
+    upright = dataclasses.replace(turned, angles="none", _turned={})
+    rows = torch.tensor([5, 900, 17])
+    assert torch.equal(upright.training_batch(rows, 3)[0], upright.train.images[rows])
+    assert not torch.equal(turned.training_batch(rows, 3)[0], turned.train.images[rows])
+    assert torch.equal(upright.evaluation("test")[0], upright.test.images)
+    assert upright.facts["test_angles"] == upright.facts["training_angles"] == "none"
+    assert turned.facts["test_angles"] != "none"
+
+
+def test_protocol_parts_share_no_digit(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = torch.arange(60_000) % 10
+    blank = torch.zeros(1, 1, 1, 1)
+
+    def part(index: torch.Tensor) -> mnist.RotatedDigits:
+        images = blank.expand(len(index), 1, 28, 28)
+        return mnist.RotatedDigits(images, index % 10, torch.zeros(len(index)), index)
+
+    def protocol(seed: int) -> tuple[mnist.RotatedDigits, mnist.RotatedDigits]:
+        indices = mnist._protocol_indices(labels, 10_000, np.random.default_rng(seed))
+        return part(indices[0]), part(indices[1])
+
+    everything = mnist.Digits(blank.expand(60_000, 1, 28, 28), labels)
+    monkeypatch.setattr(rotated_mnist, "rotated_mnist_protocol", protocol)
+    monkeypatch.setattr(rotated_mnist, "load_full", lambda split: everything)
+    data = find_preset("rotated-mnist", "classic").make(_arguments()).load_data()
+    parts = [set(p.index.tolist()) for p in (data.train, data.validation, data.test)]
+    assert [len(p) for p in parts] == [12_000, 3_000, 50_000]
+    small = set(range(60_000)) - set(mnist.indices_without_small(labels).tolist())
+    assert len(small) == 5_000
+    assert not (parts[0] & parts[1])
+    assert not (parts[0] & parts[2])
+    assert not parts[1] & parts[2]
+    assert not any(p & small for p in parts)
+    assert data.training_size == 12_000
+    assert data.facts["validation_digits"] == 3_000
+
+
+@pytest.mark.usefixtures("no_mnist")
+def test_protocol_digits_are_turned_once_more_only_when_fresh() -> None:
+    smoke = find_preset("rotated-mnist", "smoke").make(_arguments()).load_data()
+    turned = mnist.rotated(smoke.train, seed=5)
+    data = rotated_mnist.ProtocolData(turned, turned, turned, 0, "fixed")
+    rows = torch.tensor([3, 800])
+    assert torch.equal(data.training_batch(rows, 0)[0], turned.images[rows])
+    assert torch.equal(data.evaluation("test")[0], turned.images)
+    fresh = dataclasses.replace(data, angles="fresh")
+    images, labels = fresh.training_batch(rows, 0)
+    assert not torch.equal(images, turned.images[rows])
+    assert not torch.equal(images, fresh.training_batch(rows, 1)[0])
+    assert torch.equal(images, fresh.training_batch(rows, 0)[0])
+    assert torch.equal(labels, turned.labels[rows])

@@ -87,6 +87,24 @@ _PREFIXES = {"train": "train", "test": "t10k"}
 _MAGIC = {3: 0x00000803, 1: 0x00000801}
 
 
+def _check_labels(images: Tensor, labels: Tensor) -> None:
+    if len(images) != len(labels):
+        raise ValueError(
+            f"there must be one label for each image, not {len(labels)} labels for "
+            f"{len(images)} images"
+        )
+    if labels.dtype != torch.int64 or labels.ndim != 1:
+        raise TypeError(
+            f"labels must be an int64 tensor of shape (N,), not {labels.dtype} of shape "
+            f"{tuple(labels.shape)}"
+        )
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) <= 9:
+        raise ValueError(
+            f"labels must be digits from 0 to 9, not from {int(labels.min())} to "
+            f"{int(labels.max())}"
+        )
+
+
 @dataclass(frozen=True)
 class Digits:
     """Images of digits and their labels.
@@ -103,12 +121,8 @@ class Digits:
     labels: Tensor
 
     def __post_init__(self) -> None:
-        """Check that there is one label for each image."""
-        if len(self.images) != len(self.labels):
-            raise ValueError(
-                f"there must be one label for each image, not {len(self.labels)} labels for "
-                f"{len(self.images)} images"
-            )
+        """Check that there is one label for each image, and that it is a digit."""
+        _check_labels(self.images, self.labels)
 
     def __len__(self) -> int:
         """Return the number of digits."""
@@ -152,6 +166,16 @@ class RotatedDigits:
     labels: Tensor
     angles: Tensor
     index: Tensor
+
+    def __post_init__(self) -> None:
+        """Check that there is one label, one angle and one position for each image."""
+        _check_labels(self.images, self.labels)
+        for name in ("angles", "index"):
+            if len(getattr(self, name)) != len(self.labels):
+                raise ValueError(
+                    f"there must be one entry of {name} for each image, not "
+                    f"{len(getattr(self, name))} for {len(self.labels)} images"
+                )
 
     def __len__(self) -> int:
         """Return the number of images."""

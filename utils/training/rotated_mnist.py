@@ -1,0 +1,401 @@
+"""Turned digits as a task of the training loop.
+
+:class:`RotatedDigitsData` and :class:`ProtocolData` are two ways to hold turned digits;
+:class:`RotatedMNIST` is the task of naming them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from utils.data.mnist import (
+    Digits,
+    RotatedDigits,
+    data_checksum,
+    indices_without_small,
+    load_full,
+    load_small,
+    load_train_without_small,
+    rotate,
+    rotated,
+    rotated_mnist_protocol,
+)
+from utils.training.loop import Batch, Recipe, Split, epoch_generator
+
+__all__ = ["Angles", "Architecture", "ProtocolData", "RotatedDigitsData", "RotatedMNIST"]
+
+Angles = Literal["fresh", "fixed", "none"]
+"""Training digits turned anew in every epoch, once and for all, or not at all."""
+
+Architecture = Literal["steerable", "continuous", "plain"]
+"""Steerable for C_n, steerable for SO(2), or an ordinary convolutional network."""
+
+# Which digits are chosen and how the held-out ones are turned is the same for every seed of
+# training, so that networks with different seeds are compared on the same pictures.
+_CHOICE_SEED = 20240124
+_TRAIN_SEED = 20240125
+_VALIDATION_SEED = 20240126
+_TEST_SEED = 20240127
+_PROTOCOL_SEED = 0
+_ROTATIONS = 1  # stream of random numbers within an epoch
+
+
+@dataclass(frozen=True)
+class RotatedDigitsData:
+    """Turned digits for training, validation and testing.
+
+    Parameters
+    ----------
+    train, validation, test : Digits
+        Upright digits; they are turned here.
+    seed : int
+        Seed of the angles that change with every epoch.
+    angles : {"fresh", "fixed", "none"}
+        Whether the training digits are turned anew in every epoch, or each by one angle that
+        is the same for all seeds, or not at all. With ``"none"`` the digits of validation and
+        test are upright too.
+    """
+
+    train: Digits
+    validation: Digits
+    test: Digits
+    seed: int
+    angles: Angles
+    _turned: dict[str, Tensor] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def training_size(self) -> int:
+        """Number of training digits."""
+        return len(self.train)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Sizes, seeds of choice and angles, and one checksum over all digits and labels."""
+        parts = (self.train, self.validation, self.test)
+        tensors = [tensor for part in parts for tensor in (part.images, part.labels)]
+        training = {"fresh": "new in every epoch", "fixed": f"fixed, seed {_TRAIN_SEED}"}
+        turned = self.angles != "none"
+        return {
+            "checksum": data_checksum(*tensors),
+            "training_digits": len(self.train),
+            "validation_digits": len(self.validation),
+            "test_digits": len(self.test),
+            "choice": f"at random, seed {_CHOICE_SEED}",
+            "training_angles": training.get(self.angles, "none"),
+            "validation_angles": f"fixed, seed {_VALIDATION_SEED}" if turned else "none",
+            "test_angles": f"fixed, seed {_TEST_SEED}" if turned else "none",
+        }
+
+    def training_batch(self, rows: Tensor, epoch: int) -> Batch:
+        """Return turned training digits and their labels.
+
+        Parameters
+        ----------
+        rows : torch.Tensor
+            Shape ``(B,)``, int64.
+        epoch : int
+            The epoch, counted from 0.
+
+        Returns
+        -------
+        images : torch.Tensor
+            Shape ``(B, 1, 28, 28)``.
+        labels : torch.Tensor
+            Shape ``(B,)``, int64.
+        """
+        labels = self.train.labels[rows]
+        if self.angles == "fresh":
+            return _turn_anew(self.train.images, rows, self.seed, epoch), labels
+        if self.angles == "none":
+            return self.train.images[rows], labels
+        if "train" not in self._turned:
+            self._turned["train"] = rotated(self.train, seed=_TRAIN_SEED).images
+        return self._turned["train"][rows], labels
+
+    def evaluation(self, split: Split) -> Batch:
+        """Return all turned digits of a split and their labels.
+
+        Parameters
+        ----------
+        split : {"validation", "test"}
+            The split.
+
+        Returns
+        -------
+        images : torch.Tensor
+            Shape ``(N, 1, 28, 28)``.
+        labels : torch.Tensor
+            Shape ``(N,)``, int64.
+        """
+        if split == "validation":
+            digits, seed = self.validation, _VALIDATION_SEED
+        else:
+            digits, seed = self.test, _TEST_SEED
+        if self.angles == "none":
+            return digits.images, digits.labels
+        if split not in self._turned:
+            self._turned[split] = rotated(digits, seed=seed).images
+        return self._turned[split], digits.labels
+
+
+def _turn_anew(images: Tensor, rows: Tensor, seed: int, epoch: int) -> Tensor:
+    """Turn some images by angles that depend on the seed, the epoch and the row alone."""
+    generator = epoch_generator(seed, epoch, _ROTATIONS)
+    angles = 360 * torch.rand(len(images), generator=generator)
+    return rotate(images[rows], angles[rows])
+
+
+@dataclass(frozen=True)
+class ProtocolData:
+    """The classic protocol: 12,000 turned digits to train on, 50,000 to test on.
+
+    Each digit has one angle, as in the files of Larochelle et al. (2007). Turning a digit
+    anew in training turns the picture that is already turned: the upright one is not looked
+    at. The validation digits are the 3,000 of MNIST's training part that neither the
+    protocol nor :func:`utils.data.mnist.load_small` uses.
+
+    Parameters
+    ----------
+    train, validation, test : RotatedDigits
+        The turned digits.
+    seed : int
+        Seed of the angles that change with every epoch.
+    angles : {"fresh", "fixed"}
+        Whether the training digits are turned once more, anew in every epoch.
+    """
+
+    train: RotatedDigits
+    validation: RotatedDigits
+    test: RotatedDigits
+    seed: int
+    angles: Angles
+
+    @property
+    def training_size(self) -> int:
+        """Number of training digits."""
+        return len(self.train.labels)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Sizes, seeds of choice and angles, and one checksum over positions and angles."""
+        parts = (self.train, self.validation, self.test)
+        tensors = [t for part in parts for t in (part.index, part.labels, part.angles)]
+        augmented = "fixed, and turned once more in every epoch"
+        return {
+            "checksum": data_checksum(*tensors),
+            "training_digits": len(self.train.labels),
+            "validation_digits": len(self.validation.labels),
+            "test_digits": len(self.test.labels),
+            "choice": f"rotated_mnist_protocol, seed {_PROTOCOL_SEED}",
+            "training_angles": augmented if self.angles == "fresh" else "fixed",
+            "validation_angles": f"fixed, seed {_VALIDATION_SEED}",
+            "test_angles": "fixed",
+        }
+
+    def training_batch(self, rows: Tensor, epoch: int) -> Batch:
+        """Return turned training digits and their labels.
+
+        Parameters
+        ----------
+        rows : torch.Tensor
+            Shape ``(B,)``, int64.
+        epoch : int
+            The epoch, counted from 0.
+
+        Returns
+        -------
+        images : torch.Tensor
+            Shape ``(B, 1, 28, 28)``.
+        labels : torch.Tensor
+            Shape ``(B,)``, int64.
+        """
+        labels = self.train.labels[rows]
+        if self.angles == "fresh":
+            return _turn_anew(self.train.images, rows, self.seed, epoch), labels
+        return self.train.images[rows], labels
+
+    def evaluation(self, split: Split) -> Batch:
+        """Return all turned digits of a split and their labels.
+
+        Parameters
+        ----------
+        split : {"validation", "test"}
+            The split.
+
+        Returns
+        -------
+        images : torch.Tensor
+            Shape ``(N, 1, 28, 28)``.
+        labels : torch.Tensor
+            Shape ``(N,)``, int64.
+        """
+        part = self.validation if split == "validation" else self.test
+        return part.images, part.labels
+
+
+def _load_protocol(seed: int, angles: Angles) -> ProtocolData:
+    train, test = rotated_mnist_protocol(_PROTOCOL_SEED)
+    digits = load_full("train")
+    free = torch.zeros(len(digits), dtype=torch.bool)
+    free[indices_without_small(digits.labels)] = True
+    for part in (train, test):
+        free[part.index[part.index < len(digits)]] = False
+    left = free.nonzero()[:, 0]
+    turned = rotated(digits.take(left), seed=_VALIDATION_SEED)
+    validation = dataclasses.replace(turned, index=left)
+    return ProtocolData(train, validation, test, seed, angles)
+
+
+@dataclass(frozen=True)
+class RotatedMNIST:
+    """Classify digits that are turned by any angle.
+
+    Parameters
+    ----------
+    preset : str
+        Name of the preset.
+    recipe : Recipe
+        How the network is optimised.
+    source : {"mnist", "small", "protocol"}
+        ``mnist``: training and validation digits from MNIST's training part without the
+        5,000 of :func:`utils.data.mnist.load_small`, test digits from its test part.
+        ``small``: everything from those 5,000. ``protocol``: the digits of
+        :class:`ProtocolData`, whose sizes are given.
+    training_size, validation_size, test_size : int
+        How many digits.
+    angles : {"fresh", "fixed", "none"}
+        Whether the training digits are turned anew in every epoch, once, or not at all.
+    architecture : {"steerable", "continuous", "plain"}
+        Which network: :class:`utils.models.rotation_cnn.RotationCNN`,
+        :class:`utils.models.rotation_cnn.SO2CNN` or
+        :class:`utils.models.baselines.PlainCNN`.
+    network : mapping
+        Fields of the configuration of the network that differ from its defaults.
+    seed : int
+        Seed of the run. The choice of digits and the angles of the held-out ones do not
+        depend on it.
+    """
+
+    preset: str
+    recipe: Recipe
+    source: Literal["mnist", "small", "protocol"]
+    training_size: int
+    validation_size: int
+    test_size: int
+    angles: Angles
+    architecture: Architecture = "steerable"
+    network: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    seed: int = 0
+    name: str = "rotated-mnist"
+
+    def configuration(self) -> Mapping[str, Any]:
+        """Return which digits are used and how they are turned."""
+        return {
+            "source": self.source,
+            "training_size": self.training_size,
+            "validation_size": self.validation_size,
+            "test_size": self.test_size,
+            "training_angles": self.angles,
+            "architecture": self.architecture,
+        }
+
+    def load_data(self) -> RotatedDigitsData | ProtocolData:
+        """Load the digits.
+
+        Returns
+        -------
+        RotatedDigitsData or ProtocolData
+            The digits of the preset.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the full MNIST is needed and not there.
+        ValueError
+            If a file is truncated, damaged, or not the MNIST file.
+        """
+        if self.source == "protocol":
+            return _load_protocol(self.seed, self.angles)
+        if self.source == "small":
+            digits, held_out = load_small(), None
+        else:
+            digits, held_out = load_train_without_small(), load_full("test")
+        generator = torch.Generator().manual_seed(_CHOICE_SEED)
+        order = torch.randperm(len(digits), generator=generator)
+        # Validation digits come first, so that every preset holds out the same ones.
+        ends = torch.tensor([self.validation_size, self.training_size, self.test_size]).cumsum(0)
+        validation, train = digits.take(order[: ends[0]]), digits.take(order[ends[0] : ends[1]])
+        if held_out is None:
+            test = digits.take(order[ends[1] : ends[2]])
+        else:
+            test = held_out.take(torch.arange(self.test_size))
+        return RotatedDigitsData(train, validation, test, self.seed, self.angles)
+
+    def build_model(self) -> nn.Module:
+        """Build the network with weights from the global random state.
+
+        Returns
+        -------
+        torch.nn.Module
+            The network of the architecture.
+        """
+        # Imported here: e2cnn is slow to import, and listing the presets does not need it.
+        if self.architecture == "plain":
+            from utils.models.baselines import PlainCNN, PlainCNNConfig
+
+            return PlainCNN(PlainCNNConfig(**self.network))
+        if self.architecture == "continuous":
+            from utils.models.rotation_cnn import SO2CNN, SO2CNNConfig
+
+            return SO2CNN(SO2CNNConfig(**self.network))
+        from utils.models.rotation_cnn import RotationCNN, RotationCNNConfig
+
+        return RotationCNN(RotationCNNConfig(**self.network))
+
+    def loss(self, model: nn.Module, batch: Batch, progress: float) -> Tensor:
+        """Return the mean cross-entropy.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            The network.
+        batch : tuple of torch.Tensor
+            Images and labels.
+        progress : float
+            Not used.
+
+        Returns
+        -------
+        torch.Tensor
+            A scalar, in nats.
+        """
+        images, labels = batch
+        return nn.functional.cross_entropy(model(images), labels)
+
+    def metrics(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the cross-entropy of each image and whether its class was found.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            The network.
+        batch : tuple of torch.Tensor
+            Images and labels.
+
+        Returns
+        -------
+        mapping of str to torch.Tensor
+            ``loss`` and ``accuracy``, each of shape ``(B,)``.
+        """
+        images, labels = batch
+        logits = model(images).float()
+        return {
+            "loss": nn.functional.cross_entropy(logits, labels, reduction="none"),
+            "accuracy": (logits.argmax(dim=1) == labels).float(),
+        }
