@@ -1,0 +1,174 @@
+"""An auto-encoder of turned digits as a task of the training loop."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from torch import Tensor, nn
+
+from utils.models.baselines import (
+    ConvVAE,
+    ConvVAEConfig,
+    VAEOutput,
+    bernoulli_nats,
+    gaussian_kl,
+    negative_elbo,
+)
+from utils.training.loop import Batch, Recipe
+
+if TYPE_CHECKING:
+    from utils.training.presets import RotatedDigitsData
+
+__all__ = ["DigitVAE"]
+
+
+@dataclass(frozen=True)
+class DigitVAE:
+    """Learn a code of turned digits without labels, by a variational auto-encoder.
+
+    The digits are those of :class:`utils.training.presets.RotatedMNIST` with the same
+    source, sizes and seed; the labels come along and are not used.
+
+    Parameters
+    ----------
+    preset : str
+        Name of the preset.
+    recipe : Recipe
+        How the network is optimised.
+    source : {"mnist", "small"}
+        Where the digits come from.
+    training_size, validation_size, test_size : int
+        How many digits.
+    fresh : bool
+        Whether the training digits are turned anew in every epoch.
+    beta : float
+        Weight of the divergence in the loss, not negative; 1 for the evidence lower bound.
+    network : mapping
+        Fields of :class:`utils.models.baselines.ConvVAEConfig` that differ from its
+        defaults.
+    seed : int
+        Seed of the run.
+
+    Raises
+    ------
+    ValueError
+        If ``beta`` is negative or not a number.
+    """
+
+    preset: str
+    recipe: Recipe
+    source: Literal["mnist", "small"]
+    training_size: int
+    validation_size: int
+    test_size: int
+    fresh: bool
+    beta: float = 1.0
+    network: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    seed: int = 0
+    name: str = "digit-vae"
+
+    def __post_init__(self) -> None:
+        """Check the weight of the divergence."""
+        if not 0 <= self.beta < float("inf"):
+            raise ValueError(f"beta must be a number of at least 0, not {self.beta!r}")
+
+    def configuration(self) -> Mapping[str, Any]:
+        """Return which digits are used, how they are turned, and the weight in the loss."""
+        return {
+            "source": self.source,
+            "training_size": self.training_size,
+            "validation_size": self.validation_size,
+            "test_size": self.test_size,
+            "fresh_rotations": self.fresh,
+            "beta": self.beta,
+        }
+
+    def load_data(self) -> RotatedDigitsData:
+        """Load the digits.
+
+        Returns
+        -------
+        RotatedDigitsData
+            The digits of the preset.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the full MNIST is needed and not there.
+        ValueError
+            If a file is truncated, damaged, or not the MNIST file.
+        """
+        # Imported here: the table of presets imports this module.
+        from utils.training.presets import RotatedMNIST
+
+        digits = RotatedMNIST(
+            preset=self.preset,
+            recipe=self.recipe,
+            source=self.source,
+            training_size=self.training_size,
+            validation_size=self.validation_size,
+            test_size=self.test_size,
+            fresh=self.fresh,
+            seed=self.seed,
+        )
+        return digits.load_data()
+
+    def build_model(self) -> nn.Module:
+        """Build the network with weights from the global random state.
+
+        Returns
+        -------
+        torch.nn.Module
+            A :class:`utils.models.baselines.ConvVAE`.
+        """
+        return ConvVAE(ConvVAEConfig.from_dict(self.network))
+
+    def loss(self, model: nn.Module, batch: Batch, progress: float) -> Tensor:
+        """Return the mean negative evidence lower bound, with the weight of the task.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            The network.
+        batch : tuple of torch.Tensor
+            Images and labels; the labels are not used.
+        progress : float
+            Not used.
+
+        Returns
+        -------
+        torch.Tensor
+            A scalar, in nats per image.
+        """
+        images, _ = batch
+        output: VAEOutput = model(images)
+        return negative_elbo(images, *output, beta=self.beta).mean()
+
+    def metrics(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the evidence lower bound of each image and its two terms.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            The network.
+        batch : tuple of torch.Tensor
+            Images and labels; the labels are not used.
+
+        Returns
+        -------
+        mapping of str to torch.Tensor
+            ``negative_elbo``, ``reconstruction`` and ``kl``, each of shape ``(B,)``, in nats.
+            The first is the sum of the others, whatever weight the loss has.
+        """
+        images, _ = batch
+        output: VAEOutput = model(images)
+        reconstruction = bernoulli_nats(images, output.logits)
+        divergence = gaussian_kl(output.mean, output.log_variance)
+        return {
+            "negative_elbo": reconstruction + divergence,
+            "reconstruction": reconstruction,
+            "kl": divergence,
+        }
