@@ -466,7 +466,7 @@ def task(**values: Any) -> DigitVAE:
         "training_size": 1000,
         "validation_size": 100,
         "test_size": 200,
-        "fresh": False,
+        "angles": "fixed",
         "network": {"latent": 8, "widths": (8, 12), "last": 4},
     }
     return DigitVAE(**{**given, **values})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
@@ -18,9 +18,7 @@ from utils.models.baselines import (
     negative_elbo,
 )
 from utils.training.loop import Batch, Recipe
-
-if TYPE_CHECKING:
-    from utils.training.presets import RotatedDigitsData
+from utils.training.rotated_mnist import Angles, RotatedDigitsData, load_rotated_digits
 
 __all__ = ["DigitVAE"]
 
@@ -29,7 +27,7 @@ __all__ = ["DigitVAE"]
 class DigitVAE:
     """Learn a code of turned digits without labels, by a variational auto-encoder.
 
-    The digits are those of :class:`utils.training.presets.RotatedMNIST` with the same
+    The digits are those of :class:`utils.training.rotated_mnist.RotatedMNIST` with the same
     source, sizes and seed; the labels come along and are not used.
 
     Parameters
@@ -42,8 +40,8 @@ class DigitVAE:
         Where the digits come from.
     training_size, validation_size, test_size : int
         How many digits.
-    fresh : bool
-        Whether the training digits are turned anew in every epoch.
+    angles : {"fresh", "fixed", "none"}
+        Whether the training digits are turned anew in every epoch, once, or not at all.
     beta : float
         Weight of the divergence in the loss, not negative; 1 for the evidence lower bound.
     network : mapping
@@ -64,7 +62,7 @@ class DigitVAE:
     training_size: int
     validation_size: int
     test_size: int
-    fresh: bool
+    angles: Angles
     beta: float = 1.0
     network: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     seed: int = 0
@@ -82,7 +80,7 @@ class DigitVAE:
             "training_size": self.training_size,
             "validation_size": self.validation_size,
             "test_size": self.test_size,
-            "fresh_rotations": self.fresh,
+            "training_angles": self.angles,
             "beta": self.beta,
         }
 
@@ -101,20 +99,14 @@ class DigitVAE:
         ValueError
             If a file is truncated, damaged, or not the MNIST file.
         """
-        # Imported here: the table of presets imports this module.
-        from utils.training.presets import RotatedMNIST
-
-        digits = RotatedMNIST(
-            preset=self.preset,
-            recipe=self.recipe,
-            source=self.source,
-            training_size=self.training_size,
-            validation_size=self.validation_size,
-            test_size=self.test_size,
-            fresh=self.fresh,
-            seed=self.seed,
+        return load_rotated_digits(
+            self.source,
+            self.training_size,
+            self.validation_size,
+            self.test_size,
+            self.angles,
+            self.seed,
         )
-        return digits.load_data()
 
     def build_model(self) -> nn.Module:
         """Build the network with weights from the global random state.

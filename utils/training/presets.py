@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from utils.training.digit_vae import DigitVAE
 from utils.training.loop import Recipe, Task
 from utils.training.rotated_mnist import Angles, Architecture, RotatedMNIST
 
@@ -122,6 +123,16 @@ _CLASSIC = RotatedMNIST(
     network={"group_order": 16, "widths": (4, 8, 12), "copies": 24},
 )
 
+_VAE = DigitVAE(
+    preset="rotated",
+    recipe=Recipe(epochs=10, batch_size=64, learning_rate=3e-3),
+    source="mnist",
+    training_size=54_000,
+    validation_size=1_000,
+    test_size=10_000,
+    angles="fresh",
+)
+
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
         "rotated-mnist": Experiment(
@@ -216,6 +227,16 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                     ),
                 ]
             ),
+        ),
+        "digit-vae": Experiment(
+            "a variational auto-encoder of digits turned by any angle",
+            {
+                "rotated": Preset(
+                    "54,000 digits turned anew in every epoch, a code of 16 numbers; needs the "
+                    "full MNIST",
+                    _at_scale(_VAE),
+                ),
+            },
         ),
     }
 )

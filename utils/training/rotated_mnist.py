@@ -28,7 +28,14 @@ from utils.data.mnist import (
 )
 from utils.training.loop import Batch, Recipe, Split, epoch_generator
 
-__all__ = ["Angles", "Architecture", "ProtocolData", "RotatedDigitsData", "RotatedMNIST"]
+__all__ = [
+    "Angles",
+    "Architecture",
+    "ProtocolData",
+    "RotatedDigitsData",
+    "RotatedMNIST",
+    "load_rotated_digits",
+]
 
 Angles = Literal["fresh", "fixed", "none"]
 """Training digits turned anew in every epoch, once and for all, or not at all."""
@@ -252,6 +259,55 @@ def _load_protocol(seed: int, angles: Angles) -> ProtocolData:
     return ProtocolData(train, validation, test, seed, angles)
 
 
+def load_rotated_digits(
+    source: Literal["mnist", "small"],
+    training_size: int,
+    validation_size: int,
+    test_size: int,
+    angles: Angles,
+    seed: int,
+) -> RotatedDigitsData:
+    """Load digits and share them out to training, validation and test.
+
+    Parameters
+    ----------
+    source : {"mnist", "small"}
+        As in :class:`RotatedMNIST`.
+    training_size, validation_size, test_size : int
+        How many digits.
+    angles : {"fresh", "fixed", "none"}
+        How the digits are turned, as in :class:`RotatedDigitsData`.
+    seed : int
+        Seed of the angles that change with every epoch.
+
+    Returns
+    -------
+    RotatedDigitsData
+        The digits.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the full MNIST is needed and not there.
+    ValueError
+        If a file is truncated, damaged, or not the MNIST file.
+    """
+    if source == "small":
+        digits, held_out = load_small(), None
+    else:
+        digits, held_out = load_train_without_small(), load_full("test")
+    generator = torch.Generator().manual_seed(_CHOICE_SEED)
+    order = torch.randperm(len(digits), generator=generator)
+    # Validation digits come first, so that every preset holds out the same ones.
+    ends = torch.tensor([validation_size, training_size, test_size]).cumsum(0)
+    validation, train = digits.take(order[: ends[0]]), digits.take(order[ends[0] : ends[1]])
+    if held_out is None:
+        test = digits.take(order[ends[1] : ends[2]])
+    else:
+        test = held_out.take(torch.arange(test_size))
+    return RotatedDigitsData(train, validation, test, seed, angles)
+
+
 @dataclass(frozen=True)
 class RotatedMNIST:
     """Classify digits that are turned by any angle.
@@ -322,20 +378,14 @@ class RotatedMNIST:
         """
         if self.source == "protocol":
             return _load_protocol(self.seed, self.angles)
-        if self.source == "small":
-            digits, held_out = load_small(), None
-        else:
-            digits, held_out = load_train_without_small(), load_full("test")
-        generator = torch.Generator().manual_seed(_CHOICE_SEED)
-        order = torch.randperm(len(digits), generator=generator)
-        # Validation digits come first, so that every preset holds out the same ones.
-        ends = torch.tensor([self.validation_size, self.training_size, self.test_size]).cumsum(0)
-        validation, train = digits.take(order[: ends[0]]), digits.take(order[ends[0] : ends[1]])
-        if held_out is None:
-            test = digits.take(order[ends[1] : ends[2]])
-        else:
-            test = held_out.take(torch.arange(self.test_size))
-        return RotatedDigitsData(train, validation, test, self.seed, self.angles)
+        return load_rotated_digits(
+            self.source,
+            self.training_size,
+            self.validation_size,
+            self.test_size,
+            self.angles,
+            self.seed,
+        )
 
     def build_model(self) -> nn.Module:
         """Build the network with weights from the global random state.
