@@ -153,6 +153,7 @@ def _inline(svg: str, alt: str) -> str:
     prefix = "f" + hashlib.sha256(body.encode()).hexdigest()[:8]
 
     def rename(match: re.Match[str]) -> str:
+        """Give an identifier that is referred to the prefix of this figure, and drop the others."""
         return f' id="{prefix}-{match.group(1)}"' if match.group(1) in used else ""
 
     body = re.sub(r'\sid="([^"]*)"', rename, body)
@@ -314,6 +315,7 @@ def _point_markup(panel: PointPanel) -> tuple[str, dict[str, Any]]:
     middle = (low + high) / 2
 
     def place(points: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return the places of points in the square of the figure."""
         centred = (points - middle) * scale
         return np.column_stack([_SIDE / 2 + centred[:, 0], _SIDE / 2 - centred[:, 1]]).round(1)
 

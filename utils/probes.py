@@ -640,6 +640,7 @@ def few_label_accuracy(
         raise ValueError(f"probe must be 'knn' or 'logistic', not {probe!r}")
 
     def measure(rows: Labels) -> float:
+        """Return the accuracy with these labelled rows, from their codes."""
         if probe == "knn":
             return knn_accuracy(train[rows], known[rows], test, test_labels, k=k)
         return logistic_accuracy(train[rows], known[rows], test, test_labels)
@@ -692,6 +693,7 @@ def few_label_accuracy_from_distances(
     known = _integers(train_labels, matrix.shape[1], "train_labels", "the transposed distances")
 
     def measure(rows: Labels) -> float:
+        """Return the accuracy with these labelled rows, from their distances."""
         return knn_accuracy_from_distances(matrix[:, rows], known[rows], test_labels, k=k)
 
     return _repeat(known, count, repeats, seed, measure)

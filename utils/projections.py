@@ -23,9 +23,16 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
-from utils.groups import CyclicShifts, GroupAction, PointPermutations
+from utils.groups import (
+    CyclicShifts,
+    GroupAction,
+    PointPermutations,
+    chamber_walls,
+    reflection_group,
+)
 
 __all__ = [
     "InvariantProjection",
@@ -33,6 +40,7 @@ __all__ = [
     "bispectrum",
     "bispectrum_triples",
     "canonicalise",
+    "chamber_fold",
     "cyclic_projections",
     "identity",
     "max_pool",
@@ -404,6 +412,7 @@ def power_spectrum(copies: int, order: int) -> InvariantProjection:
     action, shape = _cyclic(copies, order)
 
     def function(z: torch.Tensor) -> torch.Tensor:
+        """Square the moduli of the Fourier coefficients."""
         spectrum = torch.fft.rfft(z, norm="ortho")
         return (spectrum.real.square() + spectrum.imag.square()).flatten(1)
 
@@ -451,6 +460,7 @@ def amplitude_spectrum(copies: int, order: int) -> InvariantProjection:
     action, shape = _cyclic(copies, order)
 
     def function(z: torch.Tensor) -> torch.Tensor:
+        """Return the moduli of the Fourier coefficients, with their weights."""
         moduli = torch.fft.rfft(z, norm="ortho").abs()
         multiplicity = torch.full_like(moduli[0, 0], 2.0)
         multiplicity[0] = 1.0
@@ -541,6 +551,7 @@ def bispectrum(copies: int, order: int) -> InvariantProjection:
     phased = [i for i, t in enumerate(triples) if t != _negated(t, order)]
 
     def function(z: torch.Tensor) -> torch.Tensor:
+        """Multiply three Fourier coefficients for each triple of frequencies."""
         spectrum = torch.fft.fft(z, norm="ortho")
         product = spectrum[..., first] * spectrum[..., second] * spectrum[..., third]
         return torch.cat([product.real, product.imag[..., phased]], dim=-1).flatten(1)
@@ -635,6 +646,7 @@ def canonicalise(copies: int, order: int) -> InvariantProjection:
     is_sorting = copies == 1 and order == 2
 
     def function(z: torch.Tensor) -> torch.Tensor:
+        """Return the largest of all shifts in lexicographic order."""
         shifts = torch.stack([torch.roll(z, -r, dims=-1).flatten(1) for r in range(order)], dim=1)
         leads = torch.ones_like(shifts[..., 0], dtype=torch.bool)
         for entry in shifts.unbind(dim=-1):
@@ -818,9 +830,11 @@ def random_max_filter(
 
     .. math:: s_j(z) = \max_{r} \langle w_j, r\,z \rangle
 
-    Twice as many generic templates as the code has dimensions separate all orbits (Cahill,
-    Iverson, Mixon and Packer 2022); fewer than the dimension cannot, since the map is linear
-    near almost every code. In between nothing is declared. The difference of two maxima is at
+    With probability one, :math:`2 k n - k` Gaussian templates separate all orbits: for any finite
+    group on :math:`\mathbb{R}^d` that fixes a space of dimension :math:`d_0`, :math:`2d - d_0` are
+    enough (the theorem on generic max filters in chapter 6; Cahill, Iverson, Mixon and Packer 2022
+    have :math:`2d`). Fewer than :math:`k n` cannot, since the map is linear near almost every
+    code. In between nothing is declared. The difference of two maxima is at
     most the largest difference, which the Frobenius norm of the templates bounds, and so does
     the root of the sum of squares over the group.
 
@@ -850,6 +864,7 @@ def random_max_filter(
     action, shape = _cyclic(copies, order)
     weights = _draw((_positive(outputs, "outputs"), *shape), seed)
     dimension = copies * order
+    enough = 2 * dimension - copies
     frobenius = float(torch.linalg.vector_norm(weights))
     return InvariantProjection(
         "random max filter",
@@ -859,7 +874,7 @@ def random_max_filter(
         lambda z: _pool_products(z, weights, lambda c: c.amax(dim=1)),
         invariant=True,
         continuous=True,
-        complete=True if outputs >= 2 * dimension else False if outputs < dimension else None,
+        complete=True if outputs >= enough else False if outputs < dimension else None,
         isometric=False,
         lipschitz_constant=min(frobenius, float(_spectral_norms(weights).max())),
         weights=weights,
@@ -983,6 +998,7 @@ def power_sums(points: int) -> InvariantProjection:
     _positive(points, "points")
 
     def function(z: torch.Tensor) -> torch.Tensor:
+        """Sum the powers of the entries."""
         powers = itertools.accumulate([z] * points, torch.mul)
         return torch.stack([power.sum(dim=-1) for power in powers], dim=-1)
 
@@ -1051,6 +1067,7 @@ def sorted_random_projections(
         complete = False
 
     def function(z: torch.Tensor) -> torch.Tensor:
+        """Sort the projections on every line."""
         lines = z @ weights.to(dtype=z.dtype, device=z.device).T
         return lines.sort(dim=1).values.transpose(1, 2).flatten(1)
 
@@ -1069,4 +1086,81 @@ def sorted_random_projections(
         lower_lipschitz_constant=norm if dimension == 1 else 0.0,
         weights=weights,
         source="Balan, Haghani and Singh (2022); Dym and Gortler (2022)",
+    )
+
+
+# --------------------------------------------------------------------------------------------
+# Groups generated by mirrors
+# --------------------------------------------------------------------------------------------
+
+
+def _reduced_word(walls: np.ndarray) -> list[int]:
+    """Return the walls met by a point of the opposite chamber that is folded step by step."""
+    inside = np.linalg.lstsq(walls, np.ones(len(walls)), rcond=None)[0]
+    point, word = -inside, []
+    while (walls @ point).min() < 0:
+        word.append(int((walls @ point).argmin()))
+        point = point - 2 * (point @ walls[word[-1]]) * walls[word[-1]]
+    return word
+
+
+def chamber_fold(normals: np.ndarray, inside: np.ndarray) -> InvariantProjection:
+    r"""Return the folding onto a Weyl chamber: an isometric cross section of a reflection group.
+
+    A code on the wrong side of a wall of the chamber is reflected in that wall,
+
+    .. math:: z \mapsto z + 2 \max(0, -\langle z, \alpha \rangle)\, \alpha ,
+
+    until it is on the right side of all. Such a fold stretches no distance, the value lies on the
+    orbit, and an orbit meets the chamber once, so that distances of values are quotient
+    distances. The walls are taken in the order in which the opposite chamber needs them, a
+    shortest word of the longest element. Every other chamber needs a part of this word, so that
+    one pass, of as many folds as there are mirrors, is enough for every code and the map has no
+    loop that depends on the data.
+
+    For the normals ``e[i + 1] - e[i]`` this is sorting, and with ``e[0]`` among them, where signs
+    change as well, sorting of absolute values.
+
+    Parameters
+    ----------
+    normals : numpy.ndarray
+        Shape ``(count, d)``: normals, of any length and sign, of mirrors that generate the group.
+    inside : numpy.ndarray
+        Shape ``(d,)``: a point off all mirrors of the group, which selects the chamber.
+
+    Returns
+    -------
+    InvariantProjection
+        From ``(B, d)`` to ``(B, d)``; its ``action`` is
+        :func:`~utils.groups.reflection_group` of the normals.
+
+    Raises
+    ------
+    ValueError
+        If the shapes are wrong, a number is not finite, a normal is zero, the group is infinite
+        or has more than 2000 elements, or the point lies on a mirror.
+    """
+    walls = chamber_walls(normals, inside)
+    dimension = walls.shape[1]
+    steps = torch.tensor(walls[_reduced_word(walls)])
+
+    def function(z: torch.Tensor) -> torch.Tensor:
+        """Reflect in each wall of the word the codes that are on its wrong side."""
+        for alpha in steps.to(dtype=z.dtype, device=z.device):
+            z = z - 2 * (z @ alpha).clamp(max=0)[:, None] * alpha
+        return z
+
+    return InvariantProjection(
+        "chamber fold",
+        reflection_group(normals),
+        (dimension,),
+        dimension,
+        function,
+        invariant=True,
+        continuous=True,
+        complete=True,
+        isometric=True,
+        lipschitz_constant=1.0,
+        lower_lipschitz_constant=1.0,
+        source="Humphreys (1990), Reflection groups and Coxeter groups, sections 1.4 to 1.12",
     )

@@ -278,6 +278,7 @@ def write_verified(path: str | os.PathLike[str], write: Callable[[BinaryIO], Non
     line = f"{digest}  {path.name}\n".encode()
 
     def write_line(stream: BinaryIO) -> None:
+        """Write the line of the sidecar."""
         stream.write(line)
 
     write_atomically(_sidecar(path), write_line)

@@ -439,6 +439,7 @@ def download(
         content = _fetch(name, mirrors, progress)
 
         def write(stream: BinaryIO, content: bytes = content) -> None:
+            """Write one file of the download."""
             stream.write(content)
 
         write_atomically(folder / f"{name}.gz", write)

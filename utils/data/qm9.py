@@ -644,6 +644,7 @@ def _build(*, progress: bool = True) -> Callable[[BinaryIO], None]:
     }
 
     def write(stream: BinaryIO) -> None:
+        """Write the arrays as one compressed archive."""
         np.savez_compressed(stream, **arrays)
 
     return write

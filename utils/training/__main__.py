@@ -28,11 +28,13 @@ class _Parser(argparse.ArgumentParser):
     """A parser that says what is wrong in one sentence."""
 
     def error(self, message: str) -> NoReturn:
+        """End the command with one sentence instead of the usage."""
         self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
 
 
 def _positive(kind: type, least: float = 0.0) -> object:
     def convert(text: str) -> float:
+        """Return the number that a word of the command stands for."""
         try:
             value = kind(text)
         except ValueError:

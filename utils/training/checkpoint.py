@@ -224,6 +224,7 @@ def _with_seed(seed: int, build: Any) -> nn.Module:
 
 def _write_text(path: Path, text: str) -> None:
     def write(stream: BinaryIO) -> None:
+        """Write the text as UTF-8."""
         stream.write(text.encode())
 
     write_atomically(path, write)
@@ -231,6 +232,7 @@ def _write_text(path: Path, text: str) -> None:
 
 def _write_bytes(path: Path, content: bytes) -> str:
     def write(stream: BinaryIO) -> None:
+        """Write the bytes as they are."""
         stream.write(content)
 
     return write_atomically(path, write)

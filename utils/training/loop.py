@@ -346,6 +346,7 @@ class _Run:
 
     @property
     def checkpoint(self) -> Path:
+        """The file that the finished checkpoint is written to."""
         return self.folder / f"{self.name}.safetensors"
 
     def acquire(self) -> None:
@@ -365,11 +366,13 @@ class _Run:
             ) from None
 
     def release(self) -> None:
+        """Let other processes use the folder again."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     def write(self, record: Mapping[str, Any]) -> None:
+        """Replace the record of the run on disk."""
         text = json.dumps(record, indent=1, allow_nan=False) + "\n"
         write_atomically(self.path, lambda stream: _discard(stream.write(text.encode())))
 
@@ -384,11 +387,13 @@ class _Run:
         self.drop_states(keep=path)
 
     def drop_states(self, keep: Path | None = None) -> None:
+        """Delete the states of all epochs but one."""
         for path in self.folder.glob("epoch-????.safetensors"):
             if path != keep:
                 path.unlink(missing_ok=True)
 
     def load_state(self, record: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Return the tensors of the state that the record points to, once their checksum agrees."""
         path = self.folder / str(record["state"]["file"])
         if not path.exists() or sha256_of(path) != record["state"]["sha256"]:
             raise ValueError(
