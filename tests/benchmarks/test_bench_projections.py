@@ -7,11 +7,11 @@ that other work on the machine hardly matters.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import torch
+from timing import best_times
 
 from utils.projections import cyclic_projections, random_max_filter
 
@@ -29,17 +29,6 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def codes() -> torch.Tensor:
     return torch.randn(CODES, COPIES, ORDER, generator=torch.Generator().manual_seed(0))
-
-
-def best_times(first: Callable, second: Callable, repetitions: int) -> tuple[float, float]:
-    """Return the shortest time of each of two functions, called in turn."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(repetitions):
-        for function, found in zip((first, second), times, strict=True):
-            start = time.process_time()
-            function()
-            found.append(time.process_time() - start)
-    return min(times[0]), min(times[1])
 
 
 def max_filter_by_loops(codes: torch.Tensor, templates: torch.Tensor) -> torch.Tensor:

@@ -17,6 +17,7 @@ import pytest
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from torch.testing import assert_close
 
 from utils.data.mnist import load_small, rotate, rotated
 from utils.models import rotation_cnn
@@ -26,6 +27,7 @@ from utils.models.rotation_cnn import (
     RotationCNNConfig,
     SO2CNNConfig,
     centred_on_odd_grid,
+    plain_convolutions,
 )
 
 EXACT = 5e-6
@@ -612,3 +614,30 @@ def test_a_state_that_does_not_fit_changes_nothing(
     with pytest.raises(ValueError, match="configuration"):
         network.load_checkpoint_state(build(copies=4).checkpoint_state())
     assert torch.equal(outputs(network, False), before)
+
+
+# --- the same network in ordinary layers -------------------------------------------------
+
+
+@pytest.mark.parametrize("order", [4, 8])
+def test_plain_convolutions_compute_the_same_codes(order: int) -> None:
+    torch.manual_seed(3)
+    network = RotationCNN(RotationCNNConfig(group_order=order, widths=(2, 3, 4), copies=5))
+    network(torch.rand(8, 1, 28, 28))  # in training mode: the statistics move off 0 and 1
+    plain = plain_convolutions(network)
+    assert network.training
+    assert not any(type(module).__module__.startswith("e2cnn") for module in plain.modules())
+    network.eval()
+    for side in (28, 29):
+        images = torch.rand(6, 1, side, side)
+        with torch.no_grad():
+            assert_close(plain(images), network.encode(images), rtol=1e-5, atol=1e-6)
+    before = plain(images).clone()
+    with torch.no_grad():
+        next(network.parameters()).add_(1.0)
+    assert torch.equal(plain(images), before)
+
+
+def test_plain_convolutions_refuse_another_network() -> None:
+    with pytest.raises(TypeError, match="must be a RotationCNN, not Linear"):
+        plain_convolutions(torch.nn.Linear(2, 2))  # type: ignore[arg-type]

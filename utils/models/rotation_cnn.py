@@ -72,6 +72,7 @@ __all__ = [
     "SteerableConfig",
     "SteerableNetwork",
     "centred_on_odd_grid",
+    "plain_convolutions",
 ]
 
 Head = Literal["max", "mean", "norm"]
@@ -555,6 +556,76 @@ class RotationCNN(SteerableNetwork):
         if self.config.head == "mean":
             return codes.mean(dim=-1)
         return torch.linalg.vector_norm(codes, dim=-1)
+
+
+class _OddGrid(nn.Module):
+    """Read images at the corners of their pixels, and mask the corners of the square."""
+
+    def __init__(self, mask: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mask", mask.clone())
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the masked grid, shape ``(B, 1, 29, 29)``."""
+        return centred_on_odd_grid(images) * self.get_buffer("mask")
+
+
+def plain_convolutions(network: RotationCNN) -> nn.Sequential:
+    """Write a trained network without its symmetry: as ordinary layers of PyTorch.
+
+    At test time a steerable convolution is a convolution like any other. Its filters were
+    built from fewer numbers, and that is all that is left of the symmetry. The result
+    computes the same codes and holds no e2cnn module.
+
+    Parameters
+    ----------
+    network : RotationCNN
+        The network. It is not changed, and the result shares no memory with it.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        In evaluation mode, from images ``(B, 1, 28, 28)`` or ``(B, 1, 29, 29)`` to codes
+        ``(B, k, n)``.
+
+    Raises
+    ------
+    TypeError
+        If ``network`` is not a :class:`RotationCNN`.
+
+    Notes
+    -----
+    e2cnn exports most of its modules itself (``module.export()``). It does not export the
+    mask and the antialiased pooling of version 0.2.3, which are written out here.
+    """
+    if not isinstance(network, RotationCNN):
+        raise TypeError(f"network must be a RotationCNN, not {type(network).__name__}")
+    twin = RotationCNN(network.config).eval()  # exporting switches modules to evaluation mode
+    twin.load_checkpoint_state(network.checkpoint_state())
+    layers: list[nn.Module] = []
+    for module in twin.trunk.children():
+        if isinstance(module, enn.MaskModule):
+            layers.append(_OddGrid(module.mask))
+        elif isinstance(module, enn.PointwiseAvgPoolAntialiased):
+            channels = module.in_type.size
+            pool = nn.Conv2d(
+                channels,
+                channels,
+                module.kernel_size,
+                stride=module.stride,
+                padding=module.padding,
+                groups=channels,
+                bias=False,
+            )
+            pool.weight.data.copy_(module.filter)
+            layers.append(pool)
+        else:
+            layers.append(module.export())
+    code = nn.Sequential(
+        nn.Flatten(), nn.Unflatten(1, (network.config.copies, network.config.group_order))
+    )
+    device = next(network.parameters()).device
+    return nn.Sequential(*layers, *code).eval().requires_grad_(False).to(device)
 
 
 class _HashableSolution(R2ContinuousRotationsSolution):

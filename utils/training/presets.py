@@ -114,13 +114,13 @@ _SMOKE = RotatedMNIST(
 
 _CLASSIC = RotatedMNIST(
     preset="classic",
-    recipe=Recipe(epochs=30, batch_size=64, learning_rate=5e-3),
+    recipe=Recipe(epochs=16, batch_size=64, learning_rate=5e-3, weight_decay=0.05),
     source="protocol",
     training_size=12_000,
     validation_size=3_000,
     test_size=50_000,
     angles="fresh",
-    network={"group_order": 16, "widths": (4, 8, 12), "copies": 24},
+    network={"group_order": 16, "widths": (3, 8, 12), "copies": 24},
 )
 
 _VAE = DigitVAE(
