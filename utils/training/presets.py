@@ -178,8 +178,8 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                     ),
                     _digits(
                         "c16",
-                        "as c8 with the group C16, 3 epochs",
-                        epochs=3,
+                        "as c8 with the group C16, 2 epochs",
+                        epochs=2,
                         learning_rate=5e-3,
                         group_order=16,
                     ),
