@@ -331,6 +331,9 @@ class RotatedMNIST:
         Which network: :class:`utils.models.rotation_cnn.RotationCNN`,
         :class:`utils.models.rotation_cnn.SO2CNN` or
         :class:`utils.models.baselines.PlainCNN`.
+    label_smoothing : float
+        Share of the target that is spread over all classes in training, from 0 to 1
+        (Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016).
     network : mapping
         Fields of the configuration of the network that differ from its defaults.
     seed : int
@@ -346,6 +349,7 @@ class RotatedMNIST:
     test_size: int
     angles: Angles
     architecture: Architecture = "steerable"
+    label_smoothing: float = 0.0
     network: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     seed: int = 0
     name: str = "rotated-mnist"
@@ -359,6 +363,7 @@ class RotatedMNIST:
             "test_size": self.test_size,
             "training_angles": self.angles,
             "architecture": self.architecture,
+            "label_smoothing": self.label_smoothing,
         }
 
     def load_data(self) -> RotatedDigitsData | ProtocolData:
@@ -409,7 +414,7 @@ class RotatedMNIST:
         return RotationCNN(RotationCNNConfig(**self.network))
 
     def loss(self, model: nn.Module, batch: Batch, progress: float) -> Tensor:
-        """Return the mean cross-entropy.
+        """Return the mean cross-entropy to the smoothed labels.
 
         Parameters
         ----------
@@ -426,7 +431,9 @@ class RotatedMNIST:
             A scalar, in nats.
         """
         images, labels = batch
-        return nn.functional.cross_entropy(model(images), labels)
+        return nn.functional.cross_entropy(
+            model(images), labels, label_smoothing=self.label_smoothing
+        )
 
     def metrics(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         """Return the cross-entropy of each image and whether its class was found.
