@@ -302,7 +302,7 @@ def _paired(
     x: torch.Tensor, y: torch.Tensor, action: GroupAction
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the ``float64`` distances and the elements ``g`` that bring ``y`` closest to ``x``."""
-    x, y = x.double(), y.double()
+    y = y.double()  # and with it every difference from x
     if isinstance(action, PointPermutations):
         return _paired_numbers(x, y) if x.ndim == 2 else _paired_points(x, y)
     squared = [(x - action.act(g, y)).square().flatten(1).sum(dim=1) for g in range(action.order)]
@@ -441,10 +441,10 @@ def _fill_points(result: torch.Tensor, x: torch.Tensor, y: torch.Tensor, max_byt
     n, d = x.shape[1:]
     pairs = _fitting(max_bytes, 32 * n * (n + 1) * d)
     columns = min(len(y), pairs)
-    rows = max(1, pairs // columns)
+    rows = pairs // columns
     for i in range(0, len(x), rows):
         for j in range(0, len(y), columns):
-            a, b = x[i : i + rows].double(), y[j : j + columns]
+            a, b = x[i : i + rows], y[j : j + columns]
             distance, _ = _paired_points(a.repeat_interleave(len(b), dim=0), b.repeat(len(a), 1, 1))
             result[i : i + rows, j : j + columns] = distance.reshape(len(a), len(b))
 
@@ -472,7 +472,7 @@ def _fill_cyclic(
         close = torch.nonzero(squared <= _CANCELLATION * norms)
         # Rounding can make squares negative; these are close, and the NaN is overwritten.
         distance = squared.sqrt()
-        for pairs in close.split(_fitting(max_bytes, 128 * block[0].numel())):
+        for pairs in close.split(_fitting(max_bytes, 128 * block.shape[1] * n)):
             a, b = pairs.unbind(dim=1)
             distance[a, b] = _paired(block[a], y[b], action)[0]
         result[start : start + rows] = distance

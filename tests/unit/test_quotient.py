@@ -63,6 +63,7 @@ def distance_by_hand(x: torch.Tensor, y: torch.Tensor, action) -> np.ndarray:
 
 
 D4 = irreps(dihedral(4))[-1]
+PLANE = irreps(cyclic(5))[-1]
 CASES = [
     (CyclicShifts(1), (3, 1)),
     (CyclicShifts(2), (1, 2)),
@@ -80,6 +81,9 @@ CASES = [
     (regular_representation(dihedral(3)), (2, 6)),
     (D4, (2,)),
     (permutation_representation(symmetric(4)), (2, 4)),
+    (PLANE, (3, 2)),
+    (CyclicShifts(17), (17,)),
+    (CyclicShifts(16), (2, 3, 16)),
 ]
 
 
