@@ -188,7 +188,7 @@ class InvariantProjection:
                 f"{self.name} takes float32 or float64 codes, but these are {z.dtype}; convert "
                 f"them with .float()."
             )
-        if tuple(z.shape[1:]) != self.input_shape or z.ndim == 0:
+        if z.shape[1:] != self.input_shape or z.ndim == 0:
             expected = ", ".join(map(str, ("B", *self.input_shape)))
             raise ValueError(
                 f"{self.name} for {self.group} takes codes of shape ({expected}), but these have "
@@ -462,7 +462,7 @@ def amplitude_spectrum(copies: int, order: int) -> InvariantProjection:
     def function(z: torch.Tensor) -> torch.Tensor:
         """Return the moduli of the Fourier coefficients, with their weights."""
         moduli = torch.fft.rfft(z, norm="ortho").abs()
-        multiplicity = torch.full_like(moduli[0, 0], 2.0)
+        multiplicity = moduli.new_full(moduli.shape[-1:], 2.0)
         multiplicity[0] = 1.0
         if order % 2 == 0:
             multiplicity[-1] = 1.0
@@ -604,7 +604,7 @@ def sort_per_copy(copies: int, order: int) -> InvariantProjection:
         action,
         shape,
         copies * order,
-        lambda z: z.sort(dim=-1).values.flatten(1),
+        lambda z: z.sort().values.flatten(1),
         invariant=True,
         continuous=True,
         complete=lossless,
@@ -708,7 +708,7 @@ def _pool_products(
     """
     count, _, order = weights.shape
     moved = torch.cat([torch.roll(weights, -r, dims=-1).flatten(1) for r in range(order)])
-    moved = moved.to(dtype=z.dtype, device=z.device).T
+    moved = moved.to(z).T
     rows = max(_BLOCK_ROWS, _BLOCK_BYTES // (z.element_size() * moved.shape[1]))
     blocks = [pool((block.flatten(1) @ moved).reshape(-1, order, count)) for block in z.split(rows)]
     return torch.cat(blocks)
@@ -757,7 +757,7 @@ def random_linear_mean(
         action,
         shape,
         outputs,
-        lambda z: z.sum(dim=-1) @ averaged.to(dtype=z.dtype, device=z.device).T,
+        lambda z: z.sum(dim=-1) @ averaged.to(z).T,
         invariant=True,
         continuous=True,
         complete=False,
@@ -961,7 +961,7 @@ def sort_projection(points: int) -> InvariantProjection:
         PointPermutations(points),
         (points,),
         points,
-        lambda z: z.sort(dim=-1).values,
+        lambda z: z.sort().values,
         invariant=True,
         continuous=True,
         complete=True,
@@ -1000,7 +1000,7 @@ def power_sums(points: int) -> InvariantProjection:
     def function(z: torch.Tensor) -> torch.Tensor:
         """Sum the powers of the entries."""
         powers = itertools.accumulate([z] * points, torch.mul)
-        return torch.stack([power.sum(dim=-1) for power in powers], dim=-1)
+        return torch.stack([power.sum(dim=1) for power in powers], dim=1)
 
     single = points == 1
     return InvariantProjection(
@@ -1063,12 +1063,12 @@ def sorted_random_projections(
     complete: bool | None = None
     if directions >= (dimension - 1) * points + 1:
         complete = True
-    elif directions < dimension or (dimension >= 2 and points >= 2 ** (directions - 1)):
+    elif directions < dimension or points >= 2 ** (directions - 1):
         complete = False
 
     def function(z: torch.Tensor) -> torch.Tensor:
         """Sort the projections on every line."""
-        lines = z @ weights.to(dtype=z.dtype, device=z.device).T
+        lines = z @ weights.to(z).T
         return lines.sort(dim=1).values.transpose(1, 2).flatten(1)
 
     norm = float(torch.linalg.matrix_norm(weights, ord=2))

@@ -21,6 +21,7 @@ distance near zero keeps its digits.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,8 +46,8 @@ _CANCELLATION = 1e-5
 _FFT_FROM = 16
 """The order of C_n from which correlations by Fourier transform beat one product per shift."""
 
-_LARGEST_ORBIT = 5040
-"""The largest orbit of permuted points that is listed, 7!."""
+_MOST_POINTS = 7
+"""The most points whose orbit is listed; it has 7! = 5040 members."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,16 @@ class Alignment:
 # --------------------------------------------------------------------------------------------
 
 
-def _check_action(action: GroupAction) -> None:
+def _check_kind(action: GroupAction) -> None:
     if not isinstance(action, Representation | CyclicShifts | PointPermutations):
         raise TypeError(
             f"The action is CyclicShifts(n), PointPermutations(n) or a Representation, but it is "
             f"a {type(action).__name__}."
         )
+
+
+def _check_action(action: GroupAction) -> None:
+    _check_kind(action)
     if isinstance(action, Representation) and not action.is_orthogonal:
         raise ValueError(
             f"The quotient distance needs a group of isometries, but {action.name} of "
@@ -103,7 +108,7 @@ def _check_batch(x: torch.Tensor, action: GroupAction, name: str) -> None:
         action.check_shape(x)
     if x.numel() == 0:
         raise ValueError(f"{name} is empty, shape {tuple(x.shape)}; give at least one code.")
-    if not bool(torch.isfinite(x).all()):
+    if not torch.isfinite(x).all():
         raise ValueError(f"{name} holds NaN or infinite values; remove them first.")
 
 
@@ -154,30 +159,17 @@ def orbit(x: torch.Tensor, action: GroupAction) -> torch.Tensor:
     TypeError
         If ``x`` is not a float32 or float64 tensor.
     """
-    if not isinstance(action, Representation | CyclicShifts | PointPermutations):
-        _check_action(action)
+    _check_kind(action)
     _check_batch(x, action, "x")
     if isinstance(action, PointPermutations):
-        if action.order > _LARGEST_ORBIT:
+        if action.degree > _MOST_POINTS:
             raise ValueError(
                 f"The orbit under {action.name} has {action.order} members, too many to list; use "
                 f"quotient_distance or align, which do not list them."
             )
-        points = torch.arange(action.degree)
-        permutations = _all_permutations(points)
-        return torch.stack([action.act(p.to(x.device), x) for p in permutations], dim=1)
+        permutations = itertools.permutations(range(action.degree))
+        return torch.stack([action.act(torch.tensor(p), x) for p in permutations], dim=1)
     return torch.stack([action.act(g, x) for g in range(action.order)], dim=1)
-
-
-def _all_permutations(points: torch.Tensor) -> torch.Tensor:
-    """List the permutations of some points in lexicographic order, shape ``(n!, n)``."""
-    if len(points) == 1:
-        return points[None]
-    blocks = []
-    for i, first in enumerate(points):
-        rest = _all_permutations(torch.cat([points[:i], points[i + 1 :]]))
-        blocks.append(torch.cat([first.expand(len(rest), 1), rest], dim=1))
-    return torch.cat(blocks)
 
 
 # --------------------------------------------------------------------------------------------
@@ -213,7 +205,7 @@ def quotient_distance(x: torch.Tensor, y: torch.Tensor, action: GroupAction) -> 
         If the codes are not both float32 or both float64 tensors.
     """
     _check_pair(x, y, action, "x y")
-    x, y = _broadcast(x, y, "x y")
+    x, y = _broadcast(x, y)
     return _paired(x, y, action)[0].to(x.dtype)
 
 
@@ -286,21 +278,20 @@ def quotient_geodesic(
     """
     _check_pair(x, y, action, "x y")
     t = torch.as_tensor(times, dtype=x.dtype, device=x.device)
-    if t.ndim != 1 or t.numel() == 0 or not bool(((t >= 0) & (t <= 1)).all()):
+    if t.ndim != 1 or t.numel() == 0 or not ((t >= 0) & (t <= 1)).all():
         raise ValueError(
             "The times must be a list of at least one number between 0 and 1; beyond the ends the "
             "straight line need not be a shortest path."
         )
-    x, y = _broadcast(x, y, "x y")
+    x, y = _broadcast(x, y)
     end = align(y, x, action).aligned
     return torch.lerp(x[None], end[None], t.reshape(-1, *[1] * x.ndim))
 
 
-def _broadcast(x: torch.Tensor, y: torch.Tensor, names: str) -> tuple[torch.Tensor, torch.Tensor]:
-    first, second = names.split()
+def _broadcast(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     if len(x) != len(y) and 1 not in (len(x), len(y)):
         raise ValueError(
-            f"{first} holds {len(x)} codes and {second} {len(y)}; pairs need as many in both, or "
+            f"x holds {len(x)} codes and y {len(y)}; pairs need as many in both, or "
             f"one in one of them. quotient_distance_matrix compares all with all."
         )
     size = max(len(x), len(y))
@@ -311,23 +302,17 @@ def _paired(
     x: torch.Tensor, y: torch.Tensor, action: GroupAction
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the ``float64`` distances and the elements ``g`` that bring ``y`` closest to ``x``."""
-    x, y = x.double(), y.double()
+    y = y.double()  # and with it every difference from x
     if isinstance(action, PointPermutations):
         return _paired_numbers(x, y) if x.ndim == 2 else _paired_points(x, y)
-    best = torch.full((len(x),), torch.inf, dtype=torch.float64, device=x.device)
-    element = torch.zeros(len(x), dtype=torch.int64, device=x.device)
-    for g in range(action.order):
-        squared = (x - action.act(g, y)).square().flatten(1).sum(dim=1)
-        closer = squared < best
-        best = torch.where(closer, squared, best)
-        element = torch.where(closer, g, element)
+    squared = [(x - action.act(g, y)).square().flatten(1).sum(dim=1) for g in range(action.order)]
+    best, element = torch.stack(squared).min(dim=0)
     return best.sqrt(), element
 
 
 def _paired_numbers(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Sorting solves the assignment of numbers: the rearrangement inequality."""
-    ordered_x, places = x.sort(dim=1, stable=True)
-    ordered_y, order = y.sort(dim=1, stable=True)
+    (ordered_x, places), (ordered_y, order) = (batch.sort(stable=True) for batch in (x, y))
     distance = torch.linalg.vector_norm(ordered_x - ordered_y, dim=1)
     # The j-th smallest number of y, at order[j], goes to the place of the j-th smallest of x.
     return distance, torch.empty_like(order).scatter_(1, order, places)
@@ -341,7 +326,7 @@ def _paired_points(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torc
     matched = torch.gather(y, 1, matches[:, :, None].expand(y.shape))
     distance = (x - matched).square().flatten(1).sum(dim=1).sqrt()
     # Point matches[i] of y goes to place i: the permutation is the inverse of the matching.
-    return distance, matches.argsort(dim=1)
+    return distance, matches.argsort()
 
 
 def _assign(costs: torch.Tensor) -> torch.Tensor:
@@ -392,7 +377,7 @@ def quotient_distance_matrix(
         For C_n ``"matmul"``, ``"fft"`` or ``"auto"``, which takes the second from order 16 on,
         where it was measured to be faster; for the other actions only ``"auto"``.
     max_bytes : int
-        A bound on the working memory beyond the result; at least one megabyte.
+        A bound on the working memory for pairs, beyond codes and result; at least one megabyte.
 
     Returns
     -------
@@ -413,7 +398,7 @@ def quotient_distance_matrix(
         raise ValueError(f"The method is 'auto', 'matmul' or 'fft', but it is {method!r}.")
     if method != "auto" and not isinstance(action, CyclicShifts):
         raise ValueError(f"The method {method!r} is for CyclicShifts only; leave it at 'auto'.")
-    result = torch.empty(len(x), len(y), dtype=x.dtype, device=x.device)
+    result = x.new_empty(len(x), len(y))
     if isinstance(action, CyclicShifts):
         _fill_cyclic(result, x, y.double(), method, action, max_bytes)
     elif isinstance(action, PointPermutations) and x.ndim == 3:
@@ -421,6 +406,11 @@ def quotient_distance_matrix(
     else:
         _fill_directly(result, x, y.double(), action, max_bytes)
     return result
+
+
+def _fitting(max_bytes: int, bytes_of_one: int) -> int:
+    """Return how many at a time fit into the memory; one at least."""
+    return max(1, max_bytes // bytes_of_one)
 
 
 def _fill_directly(
@@ -432,10 +422,11 @@ def _fill_directly(
 ) -> None:
     """Fill in Euclidean distances: of sorted numbers, or the smallest over the group."""
     if isinstance(action, PointPermutations):
-        x, copies = x.sort(dim=1)[0], [y.sort(dim=1)[0]]
+        x, copies = x.sort().values, [y.sort().values]
     else:
         copies = [action.act(g, y).flatten(1) for g in range(action.order)]
-    rows = max(1, max_bytes // (24 * len(y)))
+    # Four numbers for each pair are alive while the minimum is taken.
+    rows = _fitting(max_bytes, 32 * len(y))
     for start in range(0, len(x), rows):
         block = x[start : start + rows].double().flatten(1)
         # From differences, not from scalar products, so that nothing cancels.
@@ -448,12 +439,12 @@ def _fill_directly(
 def _fill_points(result: torch.Tensor, x: torch.Tensor, y: torch.Tensor, max_bytes: int) -> None:
     """Fill in the distances of point sets, block by block of pairs."""
     n, d = x.shape[1:]
-    pairs = max(1, max_bytes // (32 * n * (n + 1) * d))
+    pairs = _fitting(max_bytes, 32 * n * (n + 1) * d)
     columns = min(len(y), pairs)
-    rows = max(1, pairs // columns)
+    rows = pairs // columns
     for i in range(0, len(x), rows):
         for j in range(0, len(y), columns):
-            a, b = x[i : i + rows].double(), y[j : j + columns]
+            a, b = x[i : i + rows], y[j : j + columns]
             distance, _ = _paired_points(a.repeat_interleave(len(b), dim=0), b.repeat(len(a), 1, 1))
             result[i : i + rows, j : j + columns] = distance.reshape(len(a), len(b))
 
@@ -468,20 +459,20 @@ def _fill_cyclic(
 ) -> None:
     """Fill in the distances of shifted codes from their correlations."""
     n = action.degree
-    if method == "auto":
-        method = "fft" if n >= _FFT_FROM else "matmul"
+    spectral = n >= _FFT_FROM if method == "auto" else method == "fft"
     x, y = x.reshape(len(x), -1, n), y.reshape(len(y), -1, n)
-    correlation = _SpectralCorrelation(y) if method == "fft" else _ShiftCorrelation(y)
+    correlation = _SpectralCorrelation(y) if spectral else _ShiftCorrelation(y)
     # Some numbers for each pair, in the spectral form for each pair and shift.
-    rows = max(1, max_bytes // (80 * len(y) * (n if method == "fft" else 1)))
+    rows = _fitting(max_bytes, 80 * len(y) * (n if spectral else 1))
     y_norms = y.flatten(1).square().sum(dim=1)
     for start in range(0, len(x), rows):
         block = x[start : start + rows].double()
         norms = block.flatten(1).square().sum(dim=1)[:, None] + y_norms
         squared = norms - 2 * correlation.largest(block)
         close = torch.nonzero(squared <= _CANCELLATION * norms)
-        distance = squared.clamp(min=0).sqrt()
-        for pairs in close.split(max(1, max_bytes // (64 * block[0].numel()))):
+        # Rounding can make squares negative; these are close, and the NaN is overwritten.
+        distance = squared.sqrt()
+        for pairs in close.split(_fitting(max_bytes, 128 * block.shape[1] * n)):
             a, b = pairs.unbind(dim=1)
             distance[a, b] = _paired(block[a], y[b], action)[0]
         result[start : start + rows] = distance
@@ -513,7 +504,7 @@ class _SpectralCorrelation:
         self.y = torch.cat([spectrum.real, spectrum.imag], dim=1)
         unit = torch.eye(self.degree // 2 + 1, dtype=torch.complex128, device=y.device)
         back = torch.cat([unit, 1j * unit])
-        self.back = torch.fft.irfft(back, n=self.degree).T.contiguous()
+        self.back = torch.fft.irfft(back, n=self.degree).T
 
     def largest(self, x: torch.Tensor) -> torch.Tensor:
         spectrum = torch.fft.rfft(x).permute(2, 0, 1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -183,6 +185,36 @@ def test_canonical_form_by_the_first_maximum_alone_fails_on_ties():
     assert invariance_error(canonicalise(2, 4), z, CyclicShifts(4)) == 0
 
 
+def test_canonical_form_resolves_ties_in_any_batch_and_under_vmap():
+    """Copy 0 ties twice in the first code, not at all in the second, and wholly in the third."""
+    z = torch.tensor(
+        [
+            [[1.0, 0, 1, 0], [1, 2, 3, 4]],
+            [[4.0, 3, 2, 1], [0, 0, 0, 0]],
+            [[1.0, 1, 1, 1], [2, 3, 3, 2]],
+        ],
+        dtype=torch.float64,
+    )
+    expected = torch.from_numpy(np.stack([_slow_canonical(one) for one in z.numpy()]))
+    projection = canonicalise(2, 4)
+    assert torch.equal(projection(z), expected)
+    assert torch.equal(torch.func.vmap(lambda one: projection(one[None])[0])(z), expected)
+
+
+def test_canonical_form_stops_when_nothing_ties(monkeypatch):
+    """Without ties the first entry decides; with them as many as it takes."""
+    looked_at = []
+    original = torch.Tensor.amax
+    monkeypatch.setattr(
+        torch.Tensor, "amax", lambda t, *a, **k: looked_at.append(t) or original(t, *a, **k)
+    )
+    canonicalise(2, 4)(codes((2, 4)))
+    assert len(looked_at) == 1
+    looked_at.clear()
+    canonicalise(1, 3)(torch.tensor([[[2.0, 2, 1]], [[3.0, 2, 1]]]))
+    assert len(looked_at) == 2
+
+
 # --------------------------------------------------------------------------------------------
 # Values, against slow independent definitions
 # --------------------------------------------------------------------------------------------
@@ -286,6 +318,14 @@ def test_blocks_bound_the_size_of_a_product(monkeypatch):
     random_reynolds(4, 8, 16)(codes((4, 8), 5000))
     assert len(sizes) == math.ceil(5000 / (2**19 // (8 * 8 * 16)))
     assert max(sizes) <= 2**19
+
+
+def test_blocks_have_64_codes_at_least(monkeypatch):
+    sizes = []
+    relu = torch.Tensor.relu
+    monkeypatch.setattr(torch.Tensor, "relu", lambda c: sizes.append(len(c)) or relu(c))
+    random_reynolds(1, 8, 256)(codes((1, 8), 130))
+    assert sizes == [64, 64, 2]
 
 
 def test_bispectrum_triples_of_order_eight():
@@ -424,6 +464,30 @@ def test_raw_codes_have_no_lipschitz_constant_on_the_quotient():
     y = torch.roll(x, 2, -1) + 1e-9
     assert float(ratios(projection, x, y)) > 1e6
     assert math.isinf(projection.lipschitz_constant)
+
+
+def test_lower_lipschitz_constants():
+    """A bound that is merely true would pass the test above: zero always is."""
+    positive = {(p.name, p.input_shape) for p in ALL if p.lower_lipschitz_constant > 0}
+    always = {"raw", "canonicalise", "sort"}
+    assert positive == {(p.name, p.input_shape) for p in ALL if p.name in always} | {
+        ("sort per copy", (1, 2)),
+        ("power sums", (1,)),
+        ("sorted random projections", (4, 1)),
+    }
+    for projection in ALL:
+        if projection.lower_lipschitz_constant > 0:
+            upper = projection.lipschitz_constant
+            expected = upper if math.isfinite(upper) else 1.0
+            assert projection.lower_lipschitz_constant == expected
+
+
+@every_projection
+def test_declared_properties_are_plain_numbers(projection):
+    assert type(projection.lipschitz_constant) is float
+    assert type(projection.lower_lipschitz_constant) is float
+    assert projection.complete is None or type(projection.complete) is bool
+    assert type(projection.isometric) is type(projection.continuous) is bool
 
 
 # --------------------------------------------------------------------------------------------
@@ -571,6 +635,7 @@ def test_completeness_by_number_of_outputs():
         True,
     ]
     assert [sorted_random_projections(4, 2, m).complete for m in (3, 4, 5)] == [False, None, True]
+    assert [sorted_random_projections(6, 2, m).complete for m in (3, 4, 7)] == [False, None, True]
     assert sorted_random_projections(4, 1, 1).complete is True
 
 
@@ -725,9 +790,11 @@ def test_names_of_cyclic_projections():
         assert projection.invariant == (name != "raw")
         if projection.weights is not None:
             assert projection.weights.shape == (9, 2, 8)
-    assert torch.equal(
-        made["random max filter"].weights, random_max_filter(2, 8, 9, seed=5).weights
-    )
+    for make in (random_linear_mean, random_reynolds, random_max_filter):
+        alone = make(2, 8, 9, seed=5)
+        assert torch.equal(made[alone.name].weights, alone.weights)
+        alone = make(2, 4)
+        assert torch.equal(cyclic_projections(2, 4)[alone.name].weights, alone.weights)
 
 
 @pytest.mark.parametrize("make", [random_linear_mean, random_reynolds, random_max_filter])
@@ -760,6 +827,49 @@ def test_seeds_of_sorted_projections():
 def test_projections_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         mean_pool(2, 3).complete = True
+
+
+@pytest.mark.parametrize("make", [mean_pool, random_max_filter, bispectrum])
+def test_equality_and_text_leave_out_functions_templates_and_sources(make):
+    first, again, other = make(2, 3), make(2, 3), make(1, 3)
+    assert first.function is not again.function
+    assert first == again
+    assert first != other
+    assert dataclasses.replace(first, source="elsewhere") != first
+    assert not {"function", "weights", "source"} & set(re.findall(r"(\w+)=", repr(first)))
+    assert "lower_lipschitz_constant=0.0" in repr(first)
+
+
+def test_sources():
+    assert {p.name: p.source for p in ALL if p.source} == {
+        "bispectrum": "Kakarala (2012); Sadler and Giannakis (1992)",
+        "random max filter": (
+            "Cahill, Iverson, Mixon and Packer (2022), Group-invariant max filtering"
+        ),
+        "sorted random projections": "Balan, Haghani and Singh (2022); Dym and Gortler (2022)",
+    }
+
+
+def test_properties_are_given_by_name():
+    parameters = inspect.signature(InvariantProjection).parameters.values()
+    by_name = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    assert by_name == [*GOOD, "weights", "source"]
+
+
+def test_public_names_are_listed():
+    public = {
+        name
+        for name, value in vars(projections).items()
+        if getattr(value, "__module__", None) == projections.__name__ and name[0] != "_"
+    }
+    assert set(projections.__all__) == public
+
+
+def test_a_batch_of_plain_numbers():
+    mine = InvariantProjection("mine", CyclicShifts(1), (), 1, lambda z: z[:, None], **GOOD)
+    assert mine(torch.ones(3)).shape == (3, 1)
+    with pytest.raises(ValueError, match=r"mine for C_1 takes codes of shape \(B\)"):
+        mine(torch.tensor(1.0))
 
 
 @pytest.mark.parametrize("projection", [max_pool(2, 4), sort_projection(4), canonicalise(1, 3)])
@@ -840,14 +950,20 @@ GOOD = {
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"invariant": False}, "finite Lipschitz constant is invariant"),
-        ({"continuous": False}, "finite Lipschitz constant is continuous"),
-        ({"lipschitz_constant": 2.0}, "isometric map has both"),
-        ({"lower_lipschitz_constant": 0.5}, "isometric map has both"),
-        ({"complete": False}, "positive lower Lipschitz constant is complete"),
-        ({"complete": None}, "positive lower Lipschitz constant is complete"),
-        ({"isometric": False, "lower_lipschitz_constant": 2.0}, "not above the upper one"),
-        ({"isometric": False, "lower_lipschitz_constant": -1.0}, "not above the upper one"),
+        ({"invariant": False}, "a map with a finite Lipschitz constant is invariant"),
+        ({"continuous": False}, "a map with a finite Lipschitz constant is continuous"),
+        ({"lipschitz_constant": 2.0}, "an isometric map has both Lipschitz constants 1"),
+        ({"lower_lipschitz_constant": 0.5}, "an isometric map has both Lipschitz constants 1"),
+        ({"complete": False}, "a map with a positive lower Lipschitz constant is complete"),
+        ({"complete": None}, "a map with a positive lower Lipschitz constant is complete"),
+        (
+            {"isometric": False, "lower_lipschitz_constant": 2.0},
+            "a lower Lipschitz constant is not above the upper one",
+        ),
+        (
+            {"isometric": False, "lower_lipschitz_constant": -1.0},
+            "a lower Lipschitz constant is not above the upper one",
+        ),
     ],
 )
 def test_contradictory_declarations_are_refused(change, message):
@@ -855,7 +971,7 @@ def test_contradictory_declarations_are_refused(change, message):
         return InvariantProjection("mine", CyclicShifts(3), (1, 3), 3, lambda z: z[0], **properties)
 
     assert make(**GOOD).isometric
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=rf"^The properties .* mine contradict: {message}\.$"):
         make(**{**GOOD, **change})
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import itertools
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from utils import quotient
 from utils.groups import (
@@ -59,6 +63,7 @@ def distance_by_hand(x: torch.Tensor, y: torch.Tensor, action) -> np.ndarray:
 
 
 D4 = irreps(dihedral(4))[-1]
+PLANE = irreps(cyclic(5))[-1]
 CASES = [
     (CyclicShifts(1), (3, 1)),
     (CyclicShifts(2), (1, 2)),
@@ -76,6 +81,9 @@ CASES = [
     (regular_representation(dihedral(3)), (2, 6)),
     (D4, (2,)),
     (permutation_representation(symmetric(4)), (2, 4)),
+    (PLANE, (3, 2)),
+    (CyclicShifts(17), (17,)),
+    (CyclicShifts(16), (2, 3, 16)),
 ]
 
 
@@ -129,9 +137,11 @@ def test_the_automatic_choice(monkeypatch):
         monkeypatch.setattr(
             quotient, name, lambda y, name=name, make=original: used.append(name) or make(y)
         )
-    for order in (15, 16):
-        quotient_distance_matrix(draw(2, 1, order), draw(2, 1, order), CyclicShifts(order))
-    assert used == ["_ShiftCorrelation", "_SpectralCorrelation"]
+    for order, method in ((15, "auto"), (16, "auto"), (15, "fft"), (16, "matmul")):
+        x = draw(2, 1, order)
+        quotient_distance_matrix(x, x, CyclicShifts(order), method=method)
+    shift, spectral = "_ShiftCorrelation", "_SpectralCorrelation"
+    assert used == [shift, spectral, spectral, shift]
 
 
 @pytest.mark.parametrize("method", ["matmul", "fft"])
@@ -152,6 +162,20 @@ def test_small_distances_keep_their_digits(method, distance, dtype):
     np.testing.assert_allclose(paired.numpy(), exact.diagonal(), rtol=tolerance)
 
 
+def test_the_second_look_is_at_close_pairs_only(monkeypatch):
+    looked_at = []
+    original = quotient._paired
+    monkeypatch.setattr(
+        quotient, "_paired", lambda x, y, a: looked_at.append((x, y)) or original(x, y, a)
+    )
+    x, y = draw(6, 2, 8), draw(5, 2, 8, seed=1)
+    y[3] = torch.roll(x[2], 3, -1) + 1e-4 * y[3]
+    quotient_distance_matrix(x, y, CyclicShifts(8))
+    ((first, second),) = looked_at
+    assert torch.equal(first, x[2:3])
+    assert torch.equal(second, y[3:4])
+
+
 def test_without_the_second_look_small_distances_are_lost(monkeypatch):
     """The control for the test above."""
     x = draw(3, 2, 8)
@@ -160,6 +184,27 @@ def test_without_the_second_look_small_distances_are_lost(monkeypatch):
     monkeypatch.setattr(quotient, "_CANCELLATION", -1.0)
     found = quotient_distance_matrix(x, y, CyclicShifts(8)).diagonal().numpy()
     assert not np.allclose(found, exact, rtol=1e-3, atol=0)
+
+
+@every_case
+def test_single_precision_is_computed_in_double_and_rounded_once(action, shape):
+    """The nearest float32 to the exact distance: sums and rotations in float32 miss it."""
+    x, y = draw(20, *shape).float(), draw(20, *shape, seed=1).float()
+    exact = torch.from_numpy(distance_by_hand(x.double(), y.double(), action)).float()
+    assert torch.equal(quotient_distance(x, y, action), exact.diagonal())
+    assert torch.equal(align(y, x, action).distance, exact.diagonal())
+    assert torch.equal(quotient_distance_matrix(x, y, action), exact)
+
+
+@every_case
+def test_gradients_point_from_the_nearest_copy(action, shape):
+    x, y = draw(5, *shape).requires_grad_(), draw(5, *shape, seed=1)
+    distance = quotient_distance(x, y, action)
+    distance.sum().backward()
+    away = (x.detach() - align(y, x.detach(), action).aligned).flatten(1)
+    assert x.grad is not None
+    expected = away / distance.detach()[:, None]
+    assert torch.allclose(x.grad.flatten(1), expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(("action", "shape"), [CASES[8], CASES[11]], ids=["numbers", "points"])
@@ -201,45 +246,122 @@ def test_blocks_do_not_change_distances(action, shape):
     assert whole.diagonal()[100:].min() > 0
 
 
+class LiveBytes(TorchDispatchMode):
+    """Follow the bytes of all tensors that come into being inside, and their largest sum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.live = self.peak = 0
+        self.holders: dict[int, int] = {}
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        given = {t.untyped_storage().data_ptr() for t in tree_leaves(args) if torch.is_tensor(t)}
+        for tensor in filter(torch.is_tensor, tree_leaves(result)):
+            storage = tensor.untyped_storage()
+            place, size = storage.data_ptr(), storage.nbytes()
+            if place not in self.holders:
+                if place in given:
+                    continue
+                self.holders[place] = 0
+                self.live += size
+                self.peak = max(self.peak, self.live)
+            self.holders[place] += 1
+            weakref.finalize(tensor, self._release, place, size)
+        return result
+
+    def _release(self, place: int, size: int) -> None:
+        self.holders[place] -= 1
+        if self.holders[place] == 0:
+            del self.holders[place]
+            self.live -= size
+
+
 @pytest.mark.parametrize(
-    ("action", "shape"),
-    [(CyclicShifts(16), (4, 16)), (CyclicShifts(8), (4, 8)), (PointPermutations(5), (5,))],
+    ("action", "shape", "method", "count", "equal"),
+    [
+        (CyclicShifts(8), (4, 8), "matmul", 200, False),
+        (CyclicShifts(16), (1, 16), "matmul", 200, True),
+        (CyclicShifts(16), (4, 16), "fft", 15, True),
+        (CyclicShifts(8), (1, 8), "fft", 30, False),
+        (PointPermutations(5), (5,), "auto", 400, False),
+        (PointPermutations(4), (4, 2), "auto", 20, False),
+        (PointPermutations(40), (40, 2), "auto", 1, False),
+        (regular_representation(dihedral(3)), (2, 6), "auto", 400, False),
+    ],
 )
-def test_blocks_have_the_size_that_memory_allows(action, shape, monkeypatch):
-    """No product of a block exceeds the bound; the spy sees every large intermediate."""
+def test_working_memory_stays_below_the_bound(action, shape, method, count, equal):
+    """With equal codes every pair is close and is looked at twice."""
+    x, y = draw(count, *shape), draw(120, *shape, seed=1)
+    if equal:
+        x, y = x[:1].expand_as(x), x[:1].expand_as(y)
+    with LiveBytes() as memory:
+        found = quotient_distance_matrix(x, y, action, method=method, max_bytes=2**20)
+    moved = y.numel() * action.order if isinstance(action, Representation) else 0
+    assert 2**17 < memory.peak - 8 * (found.numel() + moved) <= 2**20
+
+
+def test_live_bytes_are_those_of_tensors_that_are_held():
+    """The control: a tensor counts once, with its views, and until the last of them is gone."""
+    with LiveBytes() as memory:
+        first = torch.ones(1000, dtype=torch.float64)
+        second = first[:10] + 1
+        assert memory.live == 8000 + 80
+        view = first[5:]
+        del first
+        assert memory.live == 8000 + 80
+        del view, second
+    assert memory.live == 0
+    assert memory.peak == 8000 + 80
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "action", "shape", "method", "members", "bytes_of_one"),
+    [
+        (torch, "cdist", PointPermutations(5), (5,), "auto", 100, 32),
+        (torch, "cdist", PointPermutations(1), (1,), "auto", 2**15 + 1, 32),
+        (quotient._ShiftCorrelation, "largest", CyclicShifts(8), (1, 8), "matmul", 10, 80),
+        (quotient._SpectralCorrelation, "largest", CyclicShifts(8), (1, 8), "fft", 10, 80 * 8),
+        (quotient, "_assign", PointPermutations(4), (4, 2), "auto", 1, 32 * 4 * 5 * 2),
+        (quotient, "_paired", CyclicShifts(8), (1, 8), "matmul", 1, 128 * 8),
+    ],
+)
+def test_blocks_are_as_large_as_memory_allows(
+    owner, name, action, shape, method, members, bytes_of_one, monkeypatch
+):
+    """One more row would not fit; one row is taken even if it does not fit."""
     sizes = []
-    for owner, name in ((torch, "cdist"), (torch.Tensor, "__matmul__"), (torch, "maximum")):
-        original = getattr(owner, name)
+    original = getattr(owner, name)
 
-        def spy(*arguments, _original=original, **options):
-            result = _original(*arguments, **options)
-            sizes.append(result.numel() * result.element_size())
-            return result
+    def spy(*arguments, **options):
+        result = original(*arguments, **options)
+        sizes.append(len(result[0] if isinstance(result, tuple) else result))
+        return result
 
-        monkeypatch.setattr(owner, name, spy)
-    quotient_distance_matrix(draw(2000, *shape), draw(100, *shape), action, max_bytes=2**20)
-    assert max(sizes) <= 2**20
-    assert sum(sizes) > 2**20
+    monkeypatch.setattr(owner, name, spy)
+    rows = max(1, 2**20 // (bytes_of_one * members))
+    x = torch.ones(rows + 1, *shape, dtype=torch.float64)
+    y = torch.ones(members, *shape, dtype=torch.float64)
+    found = quotient_distance_matrix(x, y, action, method=method, max_bytes=2**20)
+    assert sizes == [rows, 1]
+    assert found.max() == 0
 
 
-def test_points_are_compared_in_blocks_that_memory_allows(monkeypatch):
+def test_points_are_compared_in_blocks_of_both_sides(monkeypatch):
     sizes = []
     original = quotient._assign
-
-    def spy(costs):
-        sizes.append(costs.numel() * 8)
-        return original(costs)
-
-    monkeypatch.setattr(quotient, "_assign", spy)
-    quotient_distance_matrix(draw(80, 4, 2), draw(70, 4, 2), PointPermutations(4), max_bytes=2**20)
-    assert sum(sizes) == 80 * 70 * 16 * 8
-    assert 2**16 < max(sizes) <= 2**20
+    monkeypatch.setattr(quotient, "_assign", lambda c: sizes.append(len(c)) or original(c))
+    x, y = draw(11, 4, 2), draw(200, 4, 2, seed=1)
+    quotient_distance_matrix(x, y, PointPermutations(4), max_bytes=2**20)
+    assert sizes == [4 * 200, 4 * 200, 3 * 200]
     sizes.clear()
-    quotient_distance_matrix(
-        draw(2, 40, 2), draw(70, 40, 2), PointPermutations(40), max_bytes=2**20
-    )
-    assert sum(sizes) == 2 * 70 * 1600 * 8
-    assert max(sizes) <= 2**20
+    quotient_distance_matrix(draw(2, 4, 2), draw(1000, 4, 2), PointPermutations(4), max_bytes=2**20)
+    assert sizes == [819, 181] * 2
+
+
+def test_the_bound_is_256_megabytes_unless_told():
+    parameters = inspect.signature(quotient_distance_matrix).parameters
+    assert parameters["max_bytes"].default == 256 * 2**20
 
 
 @pytest.mark.parametrize(("action", "shape"), [CASES[3], CASES[8], CASES[11], CASES[14]])
@@ -408,6 +530,7 @@ TWO = [
     align,
     lambda x, y, action: quotient_geodesic(x, y, action, [0.5]),
 ]
+SECOND = ["y", "y", "reference", "y"]
 
 
 @pytest.mark.parametrize("function", TWO)
@@ -441,20 +564,29 @@ def test_pairs_are_refused_with_one_clear_sentence(function):
         function(x, x[:, :1], action)
     with pytest.raises(TypeError, match=r"is torch.float64 and .* is torch.float32"):
         function(x, x.float(), action)
-    with pytest.raises(ValueError, match=r"must have shape \(B, ..., 2\) for plane 1 of D_4"):
-        function(draw(3), draw(3), D4)
+    for count in (2, 3):
+        with pytest.raises(ValueError, match=r"must have shape \(B, ..., 2\) for plane 1 of D_4"):
+            function(draw(count), draw(count), D4)
     with pytest.raises(ValueError, match=r"must have shape \(B, ..., 2\) for plane 1 of D_4"):
         function(draw(3, 3), draw(3, 3), D4)
 
 
-def test_names_in_messages_are_those_of_the_arguments():
+@pytest.mark.parametrize(("function", "second"), list(zip(TWO, SECOND, strict=True)))
+def test_names_in_messages_are_those_of_the_arguments(function, second):
     x = draw(3, 2, 4)
-    with pytest.raises(ValueError, match=r"^reference is empty"):
-        align(x, x[:0], CyclicShifts(4))
-    with pytest.raises(ValueError, match=r"^y is empty"):
-        quotient_distance(x, x[:0], CyclicShifts(4))
     with pytest.raises(ValueError, match=r"^x is empty"):
-        quotient_distance_matrix(x[:0], x, CyclicShifts(4))
+        function(x[:0], x, CyclicShifts(4))
+    with pytest.raises(ValueError, match=f"^{second} is empty"):
+        function(x, x[:0], CyclicShifts(4))
+
+
+def test_public_names_are_listed():
+    public = {
+        name
+        for name, value in vars(quotient).items()
+        if getattr(value, "__module__", None) == quotient.__name__ and name[0] != "_"
+    }
+    assert set(quotient.__all__) == public
 
 
 def test_numbers_of_pairs_must_agree():
@@ -482,7 +614,7 @@ def test_options_of_the_matrix_are_checked():
 def test_orbits_are_refused_with_one_clear_sentence():
     with pytest.raises(TypeError, match="action is CyclicShifts"):
         orbit(draw(2, 3), "C_3")
-    with pytest.raises(ValueError, match="x is empty"):
+    with pytest.raises(ValueError, match=r"^x is empty"):
         orbit(draw(0, 3), CyclicShifts(3))
     with pytest.raises(ValueError, match="S_4 permutes the points"):
         orbit(draw(2, 3), PointPermutations(4))
