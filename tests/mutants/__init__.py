@@ -1,6 +1,6 @@
 """The broken implementations of the chapters, and the tests that catch them.
 
-Each chapter of Parts I and II shows five broken implementations beside a correct one, a naive
+Most chapters show five broken implementations beside a correct one, a naive
 test, and in a solution a test that catches all five. They stand in the cells of the chapter that
 carry the tags ``mutants`` and ``solution-test``, and only there; :func:`load` fetches them.
 """
