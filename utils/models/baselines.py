@@ -234,7 +234,7 @@ class PlainCNN(_Baseline):
     Parameters
     ----------
     config : PlainCNNConfig, optional
-        The shape of the network. The default has 20,798 parameters, 1.8 % more than the C8
+        The shape of the network. The default has 20,798 parameters, 6 % more than the C8
         network of the book.
 
     Attributes
