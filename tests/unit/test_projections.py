@@ -636,6 +636,7 @@ def test_completeness_by_number_of_outputs():
     ]
     assert [sorted_random_projections(4, 2, m).complete for m in (3, 4, 5)] == [False, None, True]
     assert [sorted_random_projections(6, 2, m).complete for m in (3, 4, 7)] == [False, None, True]
+    assert [sorted_random_projections(3, 4, m).complete for m in (3, 4, 10)] == [False, None, True]
     assert sorted_random_projections(4, 1, 1).complete is True
 
 
