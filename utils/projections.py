@@ -647,8 +647,8 @@ def canonicalise(copies: int, order: int) -> InvariantProjection:
 
     def function(z: torch.Tensor) -> torch.Tensor:
         """Return the largest of all shifts in lexicographic order."""
-        shifts = torch.stack([torch.roll(z, -r, dims=-1).flatten(1) for r in range(order)], dim=1)
-        leads = torch.ones_like(shifts[..., 0], dtype=torch.bool)
+        shifts = torch.stack([torch.roll(z, r, dims=-1).flatten(1) for r in range(order)], dim=1)
+        leads = shifts.new_ones(shifts.shape[:2], dtype=torch.bool)
         for entry in shifts.unbind(dim=-1):
             best = entry.masked_fill(~leads, -torch.inf).amax(dim=1, keepdim=True)
             leads = leads & (entry == best)

@@ -38,7 +38,7 @@ from utils.projections import (
 )
 from utils.quotient import quotient_distance, quotient_distance_matrix
 
-SHAPES = [(1, 2), (1, 3), (1, 4), (2, 3), (3, 5), (2, 8)]
+SHAPES = [(1, 2), (1, 3), (1, 4), (2, 2), (2, 3), (3, 5), (2, 8)]
 OUTPUTS = 7
 
 
@@ -330,6 +330,7 @@ def test_blocks_have_64_codes_at_least(monkeypatch):
 
 def test_bispectrum_triples_of_order_eight():
     """15 triples up to order and sign: 5 with a real product and 5 pairs with a complex one."""
+    assert bispectrum_triples(3) == ((0, 0, 0), (0, 1, 2), (1, 1, 1))
     triples = bispectrum_triples(8)
     assert len(triples) == len(set(triples)) == 10
     assert all(sum(t) % 8 == 0 for t in triples)
@@ -636,6 +637,7 @@ def test_completeness_by_number_of_outputs():
     ]
     assert [sorted_random_projections(4, 2, m).complete for m in (3, 4, 5)] == [False, None, True]
     assert [sorted_random_projections(6, 2, m).complete for m in (3, 4, 7)] == [False, None, True]
+    assert [sorted_random_projections(3, 4, m).complete for m in (3, 4, 10)] == [False, None, True]
     assert sorted_random_projections(4, 1, 1).complete is True
 
 
