@@ -489,6 +489,7 @@ class Reading:
 
 _GREYS = 15
 _LARGEST_CHOICE = 2**16
+_SHORT_LABEL = 2
 
 
 def _base64(array: NDArray[Any]) -> str:
@@ -525,7 +526,7 @@ _CHOICE_SCRIPT = """
   const reading = root.querySelector(".book-reading");
   const found = root.querySelector(".book-found");
   const map = root.querySelector("svg");
-  const dots = [...map.querySelectorAll("g circle")];
+  const dots = [...map.querySelector("g").children];
   const [ring, ...rings] = map.querySelectorAll("circle.book-ring");
   const canvas = root.querySelector("canvas");
   const context = canvas.getContext("2d");
@@ -585,7 +586,9 @@ _CHOICE_STYLE = (
     ".book-choice .book-panel-title{text-align:center}"
     ".book-choice svg{width:100%;height:auto;cursor:crosshair;overflow:visible}"
     ".book-choice canvas{width:100%;height:auto;image-rendering:pixelated}"
-    ".book-choice svg circle{transition:transform .5s}"
+    ".book-choice svg text{font-size:9px;font-weight:bold;text-anchor:middle;"
+    "dominant-baseline:central;user-select:none}"
+    ".book-choice svg circle,.book-choice svg text{transition:transform .5s}"
     ".book-choice .book-control{display:flex;flex-wrap:wrap;gap:.25rem .75rem;align-items:center;"
     "justify-content:center;margin:.5rem 0}"
     ".book-choice select{font:inherit;color:inherit;background:var(--book-paper,#fff);"
@@ -596,7 +599,7 @@ _CHOICE_STYLE = (
     ".book-choice dl{display:grid;grid-template-columns:1fr auto;gap:.1rem 1rem;margin:.75rem 0 0}"
     ".book-choice dt{font-weight:normal;margin:0}"
     ".book-choice dd{margin:0;text-align:right;font-variant-numeric:tabular-nums}"
-    "@media (prefers-reduced-motion:reduce){.book-choice svg circle{transition:none}}"
+    "@media (prefers-reduced-motion:reduce){.book-choice svg *{transition:none!important}}"
 )
 
 
@@ -665,7 +668,8 @@ def choice_figure(
     images : numpy.ndarray
         Shape (N, S, S), grey values in [0, 1]: the picture of each item.
     labels : Sequence[str]
-        N short texts, for example the classes.
+        N texts, for example the classes. Those of at most two characters stand on the map
+        themselves, so that it can be read without its colours; longer ones become dots.
     colours : Sequence[str]
         N colours of the points on the map.
     control : str
@@ -721,9 +725,14 @@ def choice_figure(
         f'<option value="{i}"{" selected" * (i == start)}>{html.escape(reading.name)}</option>'
         for i, reading in enumerate(readings)
     )
-    dots = "".join(f'<circle r="2.6" fill="{colour}"/>' for colour in colours)
+    dots = "".join(
+        f'<text fill="{colour}">{html.escape(label)}</text>'
+        if len(label) <= _SHORT_LABEL
+        else f'<circle r="2.6" fill="{colour}"/>'
+        for label, colour in zip(labels, colours, strict=True)
+    )
     ring = '<circle class="book-ring" fill="none" stroke="currentColor" '
-    rings = f'{ring}r="7" stroke-width="2.5"/>' + f'{ring}r="4.5" stroke-width="1.2"/>' * count
+    rings = f'{ring}r="8.5" stroke-width="2.5"/>' + f'{ring}r="6.5" stroke-width="1.2"/>' * count
     numbers = "".join(
         f"<dt>{html.escape(key)}</dt><dd>{html.escape(value)}</dd>"
         for key, value in readings[start].numbers.items()
@@ -735,7 +744,7 @@ def choice_figure(
         f'<select id="{name}-choice">{options}</select></div>'
         f'<div class="book-panels"><div class="book-panel"><svg role="img" '
         f'aria-label="Map of the items" viewBox="0 0 {_SIDE} {_SIDE}">'
-        f'<g opacity="0.75">{dots}</g>{rings}</svg></div>'
+        f'<g opacity="0.85">{dots}</g>{rings}</svg></div>'
         f'<div class="book-panel"><canvas width="{across}" height="{2 * side + 2}" role="img" '
         f'aria-label="The chosen item and its neighbours"></canvas>'
         f'<output for="{name}-choice {name}-item" class="book-found"></output>'
