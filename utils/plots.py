@@ -30,6 +30,8 @@ __all__ = [
     "HTMLFigure",
     "ImagePanel",
     "PointPanel",
+    "Reading",
+    "choice_figure",
     "figure_svg",
     "interactive",
     "show",
@@ -452,6 +454,307 @@ def slider_figure(
         f'<output for="{name}-range">{html.escape(labels[start])}</output></div>'
         f'<script type="application/json">{data}</script>'
         f"<script>{_SLIDER_SCRIPT.replace('ID', name)}</script></div>"
+    )
+    figure = (
+        f'<figure class="book-figure" role="group" aria-label="{html.escape(alt, quote=True)}">'
+        f"{markup}</figure>"
+    )
+    return HTMLFigure(figure, alt)
+
+
+# Figures in which a reader chooses
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """One of the things that a :func:`choice_figure` lets its reader choose.
+
+    Attributes
+    ----------
+    name : str
+        What the reader chooses by, for example the name of a projection.
+    points : numpy.ndarray
+        Shape (N, 2): where the items lie on the map.
+    neighbours : numpy.ndarray
+        Shape (N, k), integers: for each item, its k nearest others, nearest first.
+    numbers : Mapping[str, str]
+        What was measured, ready to be read: the same names for all readings.
+    """
+
+    name: str
+    points: NDArray[np.floating]
+    neighbours: NDArray[np.integer]
+    numbers: Mapping[str, str]
+
+
+_GREYS = 15
+_LARGEST_CHOICE = 2**16
+_SHORT_LABEL = 2
+
+
+def _base64(array: NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+
+
+def _packed_images(images: NDArray[np.floating]) -> str:
+    """Store images with four bits a pixel, two pixels a byte."""
+    levels = np.clip(np.round(images * _GREYS), 0, _GREYS).astype(np.uint8).ravel()
+    levels = np.append(levels, np.zeros(len(levels) % 2, dtype=np.uint8))
+    return _base64(levels[::2] * 16 + levels[1::2])
+
+
+def _on_map(points: NDArray[np.floating]) -> NDArray[np.uint16]:
+    """Place points on a square map of side 240, in tenths of its units."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    scale = (_SIDE - 24) / float(np.max(high - low) or 1.0)
+    centred = (points - (low + high) / 2) * scale
+    placed = np.column_stack([_SIDE / 2 + centred[:, 0], _SIDE / 2 - centred[:, 1]])
+    return np.round(placed * 10).astype("<u2")
+
+
+_CHOICE_SCRIPT = """
+(() => {
+  const root = document.getElementById("ID");
+  const spec = JSON.parse(root.querySelector("script[type='application/json']").textContent);
+  const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
+  const words = text => new Uint16Array(bytes(text).buffer);
+  const packed = bytes(spec.images);
+  const places = spec.readings.map(r => words(r.points));
+  const near = spec.readings.map(r => words(r.neighbours));
+  const choice = root.querySelector("select");
+  const range = root.querySelector("input");
+  const reading = root.querySelector(".book-reading");
+  const found = root.querySelector(".book-found");
+  const map = root.querySelector("svg");
+  const dots = [...map.querySelector("g").children];
+  const [ring, ...rings] = map.querySelectorAll("circle.book-ring");
+  const canvas = root.querySelector("canvas");
+  const context = canvas.getContext("2d");
+  const values = [...root.querySelectorAll("dd")];
+  const s = spec.side, n = spec.labels.length, k = spec.count, columns = Math.ceil(k / 2);
+  const paint = (item, left, top, zoom) => {
+    const image = context.createImageData(s * zoom, s * zoom);
+    for (let y = 0; y < s * zoom; y += 1) for (let x = 0; x < s * zoom; x += 1) {
+      const i = (item * s + Math.floor(y / zoom)) * s + Math.floor(x / zoom);
+      const level = i % 2 ? packed[i >> 1] & 15 : packed[i >> 1] >> 4;
+      image.data.set([level * 17, level * 17, level * 17, 255], 4 * (y * s * zoom + x));
+    }
+    context.putImageData(image, left, top);
+  };
+  const put = (element, c, i) => {
+    element.style.transform =
+      `translate(${places[c][2 * i] / 10}px,${places[c][2 * i + 1] / 10}px)`;
+  };
+  const draw = () => {
+    const c = Number(choice.value), q = Number(range.value);
+    const own = [...near[c].subarray(q * k, q * k + k)];
+    dots.forEach((dot, i) => put(dot, c, i));
+    put(ring, c, q);
+    rings.forEach((element, j) => put(element, c, own[j]));
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    paint(q, 0, 0, 2);
+    own.forEach((item, j) => paint(item,
+      2 * s + 6 + (j % columns) * (s + 2), Math.floor(j / columns) * (s + 2), 1));
+    const text = `nearest: ${own.map(i => spec.labels[i]).join(", ")}`;
+    reading.textContent = spec.labels[q];
+    range.setAttribute("aria-valuetext", `${spec.labels[q]}, number ${q + 1} of ${n}`);
+    found.textContent = text;
+    canvas.setAttribute("aria-label", `the chosen item, ${spec.labels[q]}; ${text}`);
+    Object.values(spec.readings[c].numbers).forEach((v, i) => { values[i].textContent = v; });
+  };
+  map.addEventListener("click", event => {
+    const at = new DOMPoint(event.clientX, event.clientY)
+      .matrixTransform(map.getScreenCTM().inverse());
+    const place = places[Number(choice.value)];
+    let best = 0, least = Infinity;
+    for (let i = 0; i < n; i += 1) {
+      const d = Math.hypot(place[2 * i] / 10 - at.x, place[2 * i + 1] / 10 - at.y);
+      if (d < least) { least = d; best = i; }
+    }
+    range.value = best;
+    draw();
+  });
+  choice.addEventListener("input", draw);
+  range.addEventListener("input", draw);
+  draw();
+})();
+"""
+
+_CHOICE_STYLE = (
+    ".book-choice .book-panels{display:flex;flex-wrap:wrap;gap:1rem 2rem;justify-content:center}"
+    ".book-choice .book-panel{flex:1 1 15rem;max-width:20rem;margin:0}"
+    ".book-choice .book-panel-title{text-align:center}"
+    ".book-choice svg{width:100%;height:auto;cursor:crosshair;overflow:visible}"
+    ".book-choice canvas{width:100%;height:auto;image-rendering:pixelated}"
+    ".book-choice svg text{font-size:9px;font-weight:bold;text-anchor:middle;"
+    "dominant-baseline:central;user-select:none}"
+    ".book-choice svg circle,.book-choice svg text{transition:transform .5s}"
+    ".book-choice .book-control{display:flex;flex-wrap:wrap;gap:.25rem .75rem;align-items:center;"
+    "justify-content:center;margin:.5rem 0}"
+    ".book-choice select{font:inherit;color:inherit;background:var(--book-paper,#fff);"
+    "border:1px solid currentColor;border-radius:.25rem;padding:.2rem .4rem;max-width:100%}"
+    ".book-choice option{color:inherit;background:var(--book-paper,#fff)}"
+    ".book-choice input{flex:1 1 12rem;max-width:24rem}"
+    ".book-choice output{font-variant-numeric:tabular-nums}"
+    ".book-choice dl{display:grid;grid-template-columns:1fr auto;gap:.1rem 1rem;margin:.75rem 0 0}"
+    ".book-choice dt{font-weight:normal;margin:0}"
+    ".book-choice dd{margin:0;text-align:right;font-variant-numeric:tabular-nums}"
+    "@media (prefers-reduced-motion:reduce){.book-choice svg *{transition:none!important}}"
+)
+
+
+def _check_choice(
+    readings: Sequence[Reading], images: NDArray[Any], labels: Sequence[str], colours: Sequence[str]
+) -> None:
+    count = len(labels)
+    if not readings:
+        raise ValueError("A choice figure got no readings: give it at least one to choose.")
+    if images.ndim != 3 or len(images) != count or images.shape[1] != images.shape[2]:
+        raise ValueError(
+            f"The images have shape {images.shape}, but {count} items need square images of shape "
+            f"({count}, side, side), one for each."
+        )
+    if len(colours) != count:
+        raise ValueError(f"There are {len(colours)} colours for {count} items: give one for each.")
+    if not 2 <= count <= _LARGEST_CHOICE:
+        raise ValueError(
+            f"A choice figure shows from 2 to {_LARGEST_CHOICE} items, but it got {count}."
+        )
+    width = np.shape(readings[0].neighbours)[-1:]
+    for reading in readings:
+        near = np.asarray(reading.neighbours)
+        if np.shape(reading.points) != (count, 2) or near.shape != (count, *width):
+            raise ValueError(
+                f"Reading {reading.name!r} has points of shape {np.shape(reading.points)} and "
+                f"neighbours of shape {near.shape} for {count} items: give each item a place on "
+                f"the plane and as many neighbours as in the other readings."
+            )
+        if near.dtype.kind not in "iu" or near.size == 0 or near.min() < 0 or near.max() >= count:
+            raise ValueError(
+                f"The neighbours in reading {reading.name!r} must be positions of items, integers "
+                f"from 0 to {count - 1}, at least one for each item."
+            )
+        if not np.isfinite(reading.points).all():
+            raise ValueError(f"Reading {reading.name!r} has points that are not finite.")
+        if list(reading.numbers) != list(readings[0].numbers):
+            raise ValueError(
+                f"Reading {reading.name!r} reports {list(reading.numbers)}, the first one "
+                f"{list(readings[0].numbers)}: give the same numbers for all."
+            )
+
+
+def choice_figure(
+    readings: Sequence[Reading],
+    images: NDArray[np.floating],
+    labels: Sequence[str],
+    colours: Sequence[str],
+    *,
+    control: str,
+    item: str,
+    alt: str,
+    start: int = 0,
+    query: int = 0,
+) -> HTMLFigure:
+    """Build a figure that shows one of several readings of the same items, with no kernel.
+
+    A list chooses the reading; a slider, or a click on the map, chooses an item. The map, the
+    pictures of the nearest neighbours and the numbers follow. Everything works from the
+    keyboard, by touch and without a network. The images are stored once, with 16 grey values.
+
+    Parameters
+    ----------
+    readings : Sequence[Reading]
+        What can be chosen.
+    images : numpy.ndarray
+        Shape (N, S, S), grey values in [0, 1]: the picture of each item.
+    labels : Sequence[str]
+        N texts, for example the classes. Those of at most two characters stand on the map
+        themselves, so that it can be read without its colours; longer ones become dots.
+    colours : Sequence[str]
+        N colours of the points on the map.
+    control : str
+        What the list chooses: its visible label.
+    item : str
+        What the slider chooses: its visible label.
+    alt : str
+        Alternative text for the whole figure.
+    start : int, default 0
+        The reading shown first.
+    query : int, default 0
+        The item chosen first.
+
+    Returns
+    -------
+    HTMLFigure
+        What the notebook displays.
+
+    Raises
+    ------
+    ValueError
+        If there is no reading, shapes do not fit, a neighbour is no item, the readings report
+        different numbers, a start lies outside, or the alternative text is too short.
+    """
+    alt = _checked_alt(alt)
+    pictures = np.asarray(images)
+    _check_choice(readings, pictures, labels, colours)
+    if not (0 <= start < len(readings) and 0 <= query < len(labels)):
+        raise ValueError(
+            f"The figure starts at reading {start} and item {query}, outside its {len(readings)} "
+            f"readings or {len(labels)} items."
+        )
+    count, side = np.shape(readings[0].neighbours)[1], pictures.shape[1]
+    data = json.dumps(
+        {
+            "images": _packed_images(pictures),
+            "side": side,
+            "count": count,
+            "labels": list(labels),
+            "readings": [
+                {
+                    "name": reading.name,
+                    "points": _base64(_on_map(np.asarray(reading.points))),
+                    "neighbours": _base64(np.asarray(reading.neighbours).astype("<u2")),
+                    "numbers": dict(reading.numbers),
+                }
+                for reading in readings
+            ],
+        }
+    ).replace("</", "<\\/")
+    name = "choice-" + hashlib.sha256(data.encode()).hexdigest()[:10]
+    options = "".join(
+        f'<option value="{i}"{" selected" * (i == start)}>{html.escape(reading.name)}</option>'
+        for i, reading in enumerate(readings)
+    )
+    dots = "".join(
+        f'<text fill="{colour}">{html.escape(label)}</text>'
+        if len(label) <= _SHORT_LABEL
+        else f'<circle r="2.6" fill="{colour}"/>'
+        for label, colour in zip(labels, colours, strict=True)
+    )
+    ring = '<circle class="book-ring" fill="none" stroke="currentColor" '
+    rings = f'{ring}r="8.5" stroke-width="2.5"/>' + f'{ring}r="6.5" stroke-width="1.2"/>' * count
+    numbers = "".join(
+        f"<dt>{html.escape(key)}</dt><dd>{html.escape(value)}</dd>"
+        for key, value in readings[start].numbers.items()
+    )
+    across = 2 * side + 6 + -(-count // 2) * (side + 2) - 2
+    markup = (
+        f'<div class="book-choice" data-interactive id="{name}"><style>{_CHOICE_STYLE}</style>'
+        f'<div class="book-control"><label for="{name}-choice">{html.escape(control)}</label>'
+        f'<select id="{name}-choice">{options}</select></div>'
+        f'<div class="book-panels"><div class="book-panel"><svg role="img" '
+        f'aria-label="Map of the items" viewBox="0 0 {_SIDE} {_SIDE}">'
+        f'<g opacity="0.85">{dots}</g>{rings}</svg></div>'
+        f'<div class="book-panel"><canvas width="{across}" height="{2 * side + 2}" role="img" '
+        f'aria-label="The chosen item and its neighbours"></canvas>'
+        f'<output for="{name}-choice {name}-item" class="book-found"></output>'
+        f"<dl>{numbers}</dl></div></div>"
+        f'<div class="book-control"><label for="{name}-item">{html.escape(item)}</label>'
+        f'<input type="range" id="{name}-item" min="0" max="{len(labels) - 1}" value="{query}">'
+        f'<output for="{name}-item" class="book-reading">{html.escape(labels[query])}</output>'
+        f"</div>"
+        f'<script type="application/json">{data}</script>'
+        f"<script>{_CHOICE_SCRIPT.replace('ID', name)}</script></div>"
     )
     figure = (
         f'<figure class="book-figure" role="group" aria-label="{html.escape(alt, quote=True)}">'

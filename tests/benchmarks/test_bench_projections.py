@@ -72,3 +72,24 @@ def test_every_projection(benchmark, codes, name):
     projection = cyclic_projections(COPIES, ORDER, outputs=OUTPUTS)[name]
     values = benchmark.pedantic(projection, args=(codes,), rounds=3, warmup_rounds=1)
     assert values.shape == (CODES, projection.output_dimension)
+
+
+def test_all_projections_together(benchmark, codes):
+    """All projections of chapter 11, one after the other, take less than five seconds together.
+
+    The bound is on the time that the processor spends on this process. So that it means the same
+    on a slow machine, it is also a ratio: at most forty times the eight matrix products that the
+    max filters alone cannot do without.
+    """
+    projections = cyclic_projections(COPIES, ORDER, outputs=OUTPUTS)
+    flat, matrix = codes.flatten(1), torch.randn(COPIES * ORDER, ORDER * OUTPUTS)
+
+    def every() -> int:
+        return sum(projection(codes).shape[1] for projection in projections.values())
+
+    taken, product = best_times(every, lambda: flat @ matrix, 3)
+    width = benchmark.pedantic(every, rounds=1)
+    assert width == sum(projection.output_dimension for projection in projections.values())
+    print(f"\nall {len(projections)}: {taken:.2f} s, {taken / product:.0f} times the products")
+    assert taken < 5
+    assert taken / product <= 40

@@ -1,4 +1,4 @@
-"""What a reader sees when moving the slider of an interactive figure."""
+"""What a reader sees when moving the slider of an interactive figure, or choosing in it."""
 
 from __future__ import annotations
 
@@ -51,3 +51,44 @@ def push(figure: Any, steps: int) -> Move:
         for a, b in zip(start, end, strict=True)
     ]
     return Move([x != y for x, y in zip(before, after, strict=True)], travelled, (text, new_text))
+
+
+STATE = """(root) => {
+  const canvas = root.querySelector("canvas");
+  return {
+    map: [...root.querySelectorAll("svg circle, svg text")].map((c) => c.style.transform).join(),
+    pictures: canvas.toDataURL(),
+    neighbours: root.querySelector(".book-found").textContent,
+    item: root.querySelector("input").getAttribute("aria-valuetext"),
+    numbers: [...root.querySelectorAll("dd")].map((d) => d.textContent).join(),
+  };
+}"""
+
+
+def choose(figure: Any) -> dict[str, set[str]]:
+    """Operate a figure with a choice; return what each action has changed.
+
+    The item is moved until its list of neighbours differs, so that the answer does not hang on
+    two items that happen to have neighbours of the same classes.
+    """
+    figure.scroll_into_view_if_needed()
+    state = figure.evaluate(STATE)
+
+    def changed() -> set[str]:
+        nonlocal state
+        before, state = state, figure.evaluate(STATE)
+        return {key for key in state if state[key] != before[key]}
+
+    select, item = figure.locator("select"), figure.locator("input[type=range]")
+    found = {"nothing": changed()}
+    select.focus()
+    select.press("ArrowDown")
+    found["another reading"] = changed()
+    item.focus()
+    for _ in range(24):
+        item.press("PageUp")
+    found["another item"] = changed()
+    box = figure.locator("svg").bounding_box()
+    figure.locator("svg").click(position={"x": box["width"] / 4, "y": box["height"] / 2})
+    found["a click on the map"] = changed()
+    return found

@@ -19,7 +19,7 @@ from site_checks import (
     shown_outputs,
     violations,
 )
-from site_sliders import push
+from site_sliders import choose, push
 from site_tools import DESKTOP, DOCUMENTS, PHONE, ROOT, Visit
 
 NOTEBOOKS = [name for name in DOCUMENTS if name.startswith("chapters/")]
@@ -177,4 +177,23 @@ def test_slider_moves_both_pictures(site: Path, serve: Callable[[Path], str], vi
     assert move.travelled[2] is not None
     assert move.travelled[1] > 0.1
     assert move.travelled[2] < 0.01
+    assert visit.errors == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_choice_changes_map_neighbours_and_numbers(
+    site: Path, serve: Callable[[Path], str], visit: Visit, size: dict[str, int]
+) -> None:
+    """In chapter 11 another projection, another digit and a click on the map all show."""
+    name = next(name for name in NOTEBOOKS if name.startswith("chapters/11_"))
+    visit.tab.set_viewport_size(size)
+    visit.open(f"{serve(site)}{name}.html")
+    figure = visit.tab.locator("[data-interactive]:has(select)").first
+    assert figure.count() == 1, "chapter 11 has no figure with a choice"
+    seen = choose(figure)
+    assert seen["another reading"] == {"map", "pictures", "neighbours", "numbers"}
+    assert seen["another item"] == {"map", "pictures", "neighbours", "item"}
+    assert seen["a click on the map"] >= {"map", "pictures"}
+    assert seen["nothing"] == set()
     assert visit.errors == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -19,6 +21,8 @@ from utils.plots import (
     PAPER,
     ImagePanel,
     PointPanel,
+    Reading,
+    choice_figure,
     interactive,
     show,
     show_svg,
@@ -133,6 +137,94 @@ def test_a_slider_with_panels_of_other_lengths_is_refused():
         slider_figure([], ["a"], control="Angle", alt=ALT)
     with pytest.raises(ValueError, match="outside"):
         slider_figure(panels(2), ["a", "b"], control="Angle", alt=ALT, start=2)
+
+
+def choice(**changes):
+    """Two readings of four items with pictures of 3 x 3 pixels."""
+    generator = np.random.default_rng(0)
+    readings = [
+        Reading(name, generator.normal(size=(4, 2)), near, {"accuracy": number, "clusters": "–"})
+        for name, near, number in (
+            ("first", np.array([[1, 2], [0, 2], [3, 0], [2, 1]]), "0.500"),
+            ("a <second>", np.array([[3, 1], [2, 3], [1, 0], [0, 2]]), "0.750"),
+        )
+    ]
+    arguments = {
+        "readings": readings,
+        "images": np.linspace(0, 1, 36).reshape(4, 3, 3),
+        "labels": ["a", "b", "c", "</script>"],
+        "colours": ["#3a7bd5", "#d9730d", "#15917b", "#c0508f"],
+        "control": "Projection",
+        "item": "Letter",
+        "alt": ALT,
+    }
+    return arguments | changes
+
+
+def data_of(markup: str) -> dict:
+    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', markup).group(1))
+
+
+def test_a_choice_figure_carries_its_data():
+    arguments = choice()
+    data = data_of(choice_figure(**arguments).html)
+    assert data["labels"] == arguments["labels"]
+    packed = np.frombuffer(base64.b64decode(data["images"]), dtype=np.uint8)
+    greys = np.stack([packed >> 4, packed & 15], axis=1).ravel()[:36] / 15
+    np.testing.assert_allclose(greys, arguments["images"].ravel(), atol=0.5 / 15 + 1e-9)
+    for stored, reading in zip(data["readings"], arguments["readings"], strict=True):
+        near = np.frombuffer(base64.b64decode(stored["neighbours"]), dtype="<u2")
+        np.testing.assert_array_equal(near.reshape(4, 2), reading.neighbours)
+        places = np.frombuffer(base64.b64decode(stored["points"]), dtype="<u2").reshape(4, 2) / 10
+        assert places.min() >= 0
+        assert places.max() <= 240
+        # A map keeps shapes: one factor for both axes, and up is up.
+        wide = (reading.points - reading.points[0]) * [1, -1]
+        factor = np.ptp(places[:, 0]) / np.ptp(wide[:, 0])
+        np.testing.assert_allclose(places - places[0], factor * wide, atol=0.11)
+        assert stored["numbers"] == reading.numbers
+
+
+def test_a_choice_figure_has_labels_for_what_can_be_operated():
+    markup = choice_figure(**choice(start=1)).html
+    for kind, text in (("select", "Projection"), ('input type="range"', "Letter")):
+        name = re.search(rf'<{kind} id="([^"]+)"', markup).group(1)
+        assert f'<label for="{name}">{text}</label>' in markup
+    assert '<option value="1" selected>a &lt;second&gt;</option>' in markup
+    assert "<dt>accuracy</dt><dd>0.750</dd>" in markup
+    assert markup.count("</script>") == 2
+    assert '<text fill="#3a7bd5">a</text>' in markup
+    assert '<circle r="2.6" fill="#c0508f"/>' in markup  # its label is too long for the map
+    assert not re.search(r"https?://(?!www\.w3\.org)", markup)
+    assert choice_figure(**choice(start=1)).html == markup
+
+
+def with_second(**changes):
+    first, second = choice()["readings"]
+    return {"readings": [first, dataclasses.replace(second, **changes)]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"readings": []}, "no readings"),
+        ({"images": np.zeros((3, 3, 3))}, "square images"),
+        ({"images": np.zeros((4, 3, 2))}, "square images"),
+        ({"colours": ["#3a7bd5"]}, "one for each"),
+        (with_second(points=np.zeros((3, 2))), "place on the plane"),
+        (with_second(points=np.full((4, 2), np.nan)), "not finite"),
+        (with_second(neighbours=np.zeros((4, 3), dtype=int)), "as many neighbours"),
+        (with_second(neighbours=np.full((4, 2), 4)), "from 0 to 3"),
+        (with_second(neighbours=np.zeros((4, 2))), "integers"),
+        (with_second(numbers={"accuracy": "1"}), "same numbers"),
+        ({"start": 2}, "outside"),
+        ({"query": 4}, "outside"),
+        ({"alt": "short"}, "sentence"),
+    ],
+)
+def test_a_choice_figure_that_does_not_fit_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        choice_figure(**choice(**changes))
 
 
 def test_plotly_is_read_from_the_site_and_nowhere_else():
