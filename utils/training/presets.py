@@ -114,14 +114,13 @@ _SMOKE = RotatedMNIST(
 
 _CLASSIC = RotatedMNIST(
     preset="classic",
-    recipe=Recipe(epochs=20, batch_size=64, learning_rate=5e-3, weight_decay=0.05),
+    recipe=Recipe(epochs=16, batch_size=64, learning_rate=5e-3, weight_decay=0.05),
     source="protocol",
     training_size=12_000,
     validation_size=3_000,
     test_size=50_000,
     angles="fresh",
-    architecture="continuous",
-    network={"widths": (4, 8, 12), "copies": 24},
+    network={"group_order": 16, "widths": (3, 8, 12), "copies": 24},
 )
 
 _VAE = DigitVAE(
@@ -222,7 +221,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                         "classic",
                         Preset(
                             "the classic protocol, 12,000 turned digits to train on and 50,000 to "
-                            "test on, continuous rotations; needs the full MNIST",
+                            "test on, C16; needs the full MNIST",
                             _at_scale(_CLASSIC),
                         ),
                     ),
