@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import io
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -13,6 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 from matplotlib.colors import to_rgb
+from PIL import Image
 
 from utils.plots import (
     DIGIT_COLOURS,
@@ -91,6 +93,35 @@ def test_the_same_figure_gives_the_same_text_and_two_figures_share_no_id(figure)
     assert not ids[0] & ids[1]
     for text, own in zip((first, second), ids, strict=True):
         assert set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text)) == own
+
+
+def pixels(markup: str) -> np.ndarray:
+    stored = base64.b64decode(re.search(r"base64,([^\"]+)", markup).group(1))
+    return np.asarray(Image.open(io.BytesIO(stored)).convert("RGBA")).astype(float)
+
+
+def test_few_colours_make_a_cloud_smaller_and_leave_it_as_it_looks(figure):
+    points = np.random.default_rng(0).normal(size=(2, 2000))
+    colours = np.resize(DIGIT_COLOURS, 2000)
+    figure.axes[0].scatter(*points, c=colours, s=9, alpha=0.6, linewidths=0, rasterized=True)
+    full = show(figure, alt=ALT, close=False).html
+    few = show(figure, alt=ALT, few_colours=True).html
+    assert len(few) < 0.6 * len(full)
+    before, after = pixels(full), pixels(few)
+    # What the eye gets: the colour times its opacity.
+    seen = [p[..., :3] * p[..., 3:] / 255 for p in (before, after)]
+    assert np.abs(seen[0] - seen[1]).mean() < 4
+    assert np.abs(before[..., 3] - after[..., 3]).mean() < 4
+    assert (
+        len(np.unique(after.reshape(-1, 4), axis=0))
+        <= 256
+        < len(np.unique(before.reshape(-1, 4), axis=0))
+    )
+
+
+def test_few_colours_leave_a_figure_without_pixels_alone(figure):
+    full = show(figure, alt=ALT, close=False).html
+    assert show(figure, alt=ALT, few_colours=True).html == full
 
 
 @pytest.mark.parametrize("alt", ["", "figure 1", None])
