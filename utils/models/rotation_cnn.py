@@ -1,8 +1,10 @@
-"""A classifier of digits that is equivariant under rotations by multiples of 360°/n.
+"""Classifiers of digits that are equivariant under rotations.
 
-The network is a stack of steerable convolutions (Weiler & Cesa, "General
-E(2)-Equivariant Steerable CNNs", NeurIPS 2019) built with the library e2cnn. This
-module is the only one of the project that imports e2cnn.
+:class:`RotationCNN` is equivariant under the rotations by multiples of 360°/n, the group
+``C_n``; :class:`SO2CNN` under the rotations by any angle, the group ``SO(2)``. Both are
+stacks of steerable convolutions (Weiler & Cesa, "General E(2)-Equivariant Steerable CNNs",
+NeurIPS 2019) built with the library e2cnn. This module is the only one of the project that
+imports e2cnn.
 
 The path of an image through the default network, with the side of the grid::
 
@@ -14,7 +16,9 @@ The path of an image through the default network, with the side of the grid::
       → pool over the group → MLP → logits
 
 There is no nonlinearity after the last convolution, so the code is an affine image of the
-features before it, and its entries take both signs.
+features before it, and its entries take both signs. The network for SO(2) takes the same
+path; its features are *frequencies* instead of copies of the regular representation, and
+its code is k complex numbers for each frequency.
 
 **Why the grid is odd.** A rotation by 90° is exact on a pixel grid: it permutes the pixels.
 A layer with stride two keeps that symmetry only if the pixels it keeps are themselves
@@ -33,35 +37,121 @@ directions. Its value is a cubic interpolation of the four nearest pixels along 
 with weights (−1, 9, 9, −1)/16, and the image is taken to be zero outside its frame. The
 weights are the same everywhere, so no part of the image is blurred more than another.
 See :func:`centred_on_odd_grid`.
+
+**SO(2) in e2cnn 0.2.3.** The library finds a basis of kernels again by its hash, and PyTorch
+asks for the same hash whenever it walks over the modules of a network. For continuous
+rotations that hash calls ``ndarray.tostring``, which NumPy 2.3 removed (it had been another
+name of ``tobytes``), so that no network for SO(2) can be built. The place is
+``R2ContinuousRotationsSolution.__hash__`` in ``e2cnn/kernels/irreps_basis.py``. Nothing of
+e2cnn is changed here. A space in e2cnn says in one method how its kernels are built, and
+:class:`_ContinuousRotations` is such a space: it builds the same kernels from
+:class:`_HashableSolution`, a subclass in which only the hash is new.
 """
 
 from __future__ import annotations
 
 import contextlib
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, cast, get_args
 
 import torch
-from e2cnn import gspaces
+from e2cnn import gspaces, kernels
 from e2cnn import nn as enn
+from e2cnn.kernels.irreps_basis import R2ContinuousRotationsSolution
 from torch import Tensor, nn
 
-__all__ = ["Head", "RotationCNN", "RotationCNNConfig", "centred_on_odd_grid"]
+__all__ = [
+    "SO2CNN",
+    "Head",
+    "RotationCNN",
+    "RotationCNNConfig",
+    "SO2CNNConfig",
+    "SteerableConfig",
+    "SteerableNetwork",
+    "centred_on_odd_grid",
+]
 
 Head = Literal["max", "mean", "norm"]
 """How the classifier pools the latent code over the group."""
 
 GROUP_ORDERS = (4, 8, 16)
+MAX_FREQUENCIES = (1, 8)
 IMAGE_SIDE = 28
 GRID_SIDE = 29
 _CHUNK = 256
 _HALF_PIXEL = (-1 / 16, 9 / 16, 9 / 16, -1 / 16)
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+class SteerableConfig:
+    """What the configurations of this module share: their checks, and their way to JSON."""
+
+    def _check(self, **least: int) -> None:
+        """Check that the named fields are integers, at least so large; and the widths."""
+        widths = cast(Any, self).widths
+        if not isinstance(widths, (tuple, list)):
+            raise TypeError(f"widths must be three integers such as (4, 6, 8), not {widths!r}")
+        object.__setattr__(self, "widths", tuple(widths))  # JSON knows lists only
+        if len(widths) != 3:
+            raise ValueError(
+                f"widths must have three entries, one for each inner convolution, but "
+                f"{tuple(widths)!r} has {len(widths)}"
+            )
+        numbers = [(name, getattr(self, name), smallest) for name, smallest in least.items()]
+        numbers += [(f"widths[{i}]", width, 1) for i, width in enumerate(widths)]
+        for name, value, smallest in numbers:
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise TypeError(f"{name} must be an integer, not {value!r}")
+            if value < smallest:
+                raise ValueError(f"{name} must be at least {smallest}, not {value}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a dictionary that JSON can hold.
+
+        Returns
+        -------
+        dict
+            Field name to value, with ``widths`` as a list.
+        """
+        values = asdict(cast(Any, self))
+        return {**values, "widths": list(values["widths"])}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Make a configuration from a dictionary, as :meth:`to_dict` returns it.
+
+        Parameters
+        ----------
+        values : mapping
+            Field name to value. Fields that are absent keep their defaults.
+
+        Returns
+        -------
+        RotationCNNConfig or SO2CNNConfig
+            The configuration.
+
+        Raises
+        ------
+        TypeError
+            If a value has the wrong type.
+        ValueError
+            If a name is not a field, or a value is outside its range.
+        """
+        known = [field.name for field in fields(cast(Any, cls))]
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise ValueError(
+                f"unknown field {unknown[0]!r} in the configuration of the rotation network; "
+                f"the fields are {', '.join(known)}"
+            )
+        return cls(**dict(values))
 
 
 @dataclass(frozen=True)
-class RotationCNNConfig:
+class RotationCNNConfig(SteerableConfig):
     """The shape of a :class:`RotationCNN`.
 
     Parameters
@@ -98,27 +188,7 @@ class RotationCNNConfig:
 
     def __post_init__(self) -> None:
         """Check every field, and turn a list of widths (from JSON) into a tuple."""
-        if not isinstance(self.widths, (tuple, list)):
-            raise TypeError(f"widths must be three integers such as (4, 6, 8), not {self.widths!r}")
-        object.__setattr__(self, "widths", tuple(self.widths))
-        if len(self.widths) != 3:
-            raise ValueError(
-                f"widths must have three entries, one for each inner convolution, but "
-                f"{self.widths!r} has {len(self.widths)}"
-            )
-        numbers: dict[str, Any] = {
-            "group_order": self.group_order,
-            "copies": self.copies,
-            "hidden": self.hidden,
-            "classes": self.classes,
-            **{f"widths[{i}]": width for i, width in enumerate(self.widths)},
-        }
-        for name, value in numbers.items():
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"{name} must be an integer, not {value!r}")
-            smallest = 2 if name == "classes" else 1
-            if value < smallest:
-                raise ValueError(f"{name} must be at least {smallest}, not {value}")
+        self._check(group_order=1, copies=1, hidden=1, classes=2)
         if self.group_order not in GROUP_ORDERS:
             raise ValueError(
                 f"group_order must be one of {', '.join(map(str, GROUP_ORDERS))}, "
@@ -129,43 +199,48 @@ class RotationCNNConfig:
                 f"head must be one of {', '.join(map(repr, get_args(Head)))}, not {self.head!r}"
             )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold.
 
-        Returns
-        -------
-        dict
-            Field name to value, with ``widths`` as a list.
-        """
-        return {**asdict(self), "widths": list(self.widths)}
+@dataclass(frozen=True)
+class SO2CNNConfig(SteerableConfig):
+    """The shape of a :class:`SO2CNN`.
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> RotationCNNConfig:
-        """Make a configuration from a dictionary, as :meth:`to_dict` returns it.
+    Parameters
+    ----------
+    max_frequency : int
+        Largest frequency ``F`` of the features and of the code, from 1 to 8.
+    widths : tuple of int
+        Number of copies of *each* frequency 0, ..., F after the first, second and third
+        convolution. The number of channels is ``2 F + 1`` times as large.
+    copies : int
+        Number ``k`` of copies of each frequency in the latent code.
+    hidden : int
+        Width of the hidden layer of the classifier.
+    classes : int
+        Number of classes.
 
-        Parameters
-        ----------
-        values : mapping
-            Field name to value. Fields that are absent keep their defaults.
+    Raises
+    ------
+    TypeError
+        If a number is not an integer, or if ``widths`` is not a sequence of integers.
+    ValueError
+        If a value lies outside its range.
+    """
 
-        Returns
-        -------
-        RotationCNNConfig
-            The configuration.
+    max_frequency: int = 3
+    widths: tuple[int, int, int] = (4, 6, 8)
+    copies: int = 16
+    hidden: int = 64
+    classes: int = 10
 
-        Raises
-        ------
-        ValueError
-            If a name is not a field, or a value is outside its range.
-        """
-        known = [field.name for field in fields(cls)]
-        unknown = sorted(set(values) - set(known))
-        if unknown:
+    def __post_init__(self) -> None:
+        """Check every field, and turn a list of widths (from JSON) into a tuple."""
+        least, most = MAX_FREQUENCIES
+        self._check(max_frequency=least, copies=1, hidden=1, classes=2)
+        if self.max_frequency > most:
             raise ValueError(
-                f"unknown field {unknown[0]!r} in the configuration of the rotation network; "
-                f"the fields are {', '.join(known)}"
+                f"max_frequency must be at most {most}, not {self.max_frequency}: the filters of "
+                f"five pixels a side cannot tell higher frequencies apart"
             )
-        return cls(**dict(values))
 
 
 def centred_on_odd_grid(images: Tensor) -> Tensor:
@@ -222,128 +297,56 @@ def _quiet_e2cnn() -> Iterator[None]:
         yield
 
 
-class RotationCNN(nn.Module):
-    """A digit classifier whose latent code transforms by cyclic shifts under rotation.
+class SteerableNetwork(nn.Module, ABC):
+    """What the networks of this module share: images in pieces, the classifier, checkpoints.
 
-    Parameters
-    ----------
-    config : RotationCNNConfig, optional
-        The shape of the network; the default is the C8 network of the book.
-
-    Notes
-    -----
-    *Direction.* Write ``x`` for an image and ``R x`` for the image turned
-    counter-clockwise by ``360°/n``. Then ``encode(R x)`` is
-    ``torch.roll(encode(x), 1, dims=-1)``. This is exact (to rounding) for quarter turns,
-    which permute the pixels, and approximate for the other elements of the group, because
-    a turned image has to be interpolated.
-
-    *Modes.* An e2cnn convolution keeps its expanded filter as a buffer in evaluation mode
-    and throws it away in training mode. A ``state_dict`` taken in one mode and loaded with
-    ``strict=False`` in the other leaves old filters in place without an error. Use
-    :meth:`checkpoint_state` and :meth:`load_checkpoint_state`, which hold only what was
-    learned and are exact in both modes.
+    A subclass sets ``image_type``, ``trunk`` (from images to the latent code on a grid of
+    one pixel) and ``classifier``.
     """
 
-    def __init__(self, config: RotationCNNConfig | None = None) -> None:
-        super().__init__()
-        self.config = config if config is not None else RotationCNNConfig()
-        n = self.config.group_order
-        space = gspaces.Rot2dOnR2(N=n)
-        image = enn.FieldType(space, [space.trivial_repr])
-        types = [
-            enn.FieldType(space, [space.regular_repr] * count)
-            for count in (*self.config.widths, self.config.copies)
-        ]
-        first, second, third, code = types
-        self.image_type = image
-        with _quiet_e2cnn():
-            self.trunk = enn.SequentialModule(
-                enn.MaskModule(image, GRID_SIDE, margin=1),
-                enn.R2Conv(image, first, kernel_size=7, padding=1, bias=False),
-                enn.InnerBatchNorm(first),
-                enn.ReLU(first, inplace=True),
-                enn.PointwiseAvgPoolAntialiased(first, sigma=0.66, stride=2),
-                enn.R2Conv(first, second, kernel_size=5, padding=2, bias=False),
-                enn.InnerBatchNorm(second),
-                enn.ReLU(second, inplace=True),
-                enn.PointwiseAvgPoolAntialiased(second, sigma=0.66, stride=2),
-                enn.R2Conv(second, third, kernel_size=5, padding=1, bias=False),
-                enn.InnerBatchNorm(third),
-                enn.ReLU(third, inplace=True),
-                enn.R2Conv(third, code, kernel_size=5, padding=0, bias=True),
-            )
-        self.classifier = nn.Sequential(
-            nn.Linear(self.config.copies, self.config.hidden),
-            nn.BatchNorm1d(self.config.hidden),
-            nn.ReLU(inplace=True),
-            nn.Linear(self.config.hidden, self.config.classes),
-        )
+    image_type: enn.FieldType
+    trunk: enn.SequentialModule
+    classifier: nn.Sequential
 
-    def encode(self, images: Tensor) -> Tensor:
-        """Return the latent codes of images.
+    @property
+    @abstractmethod
+    def _code_shape(self) -> tuple[int, int]:
+        """Shape of one code."""
 
-        Without gradients and in evaluation mode the images pass through in pieces, so that
-        the memory needed does not grow with their number.
+    @abstractmethod
+    def _arrange(self, features: Tensor) -> Tensor:
+        """Bring the channels of the last layer, ``(B, C)``, into the shape of codes."""
 
-        Parameters
-        ----------
-        images : torch.Tensor
-            Shape ``(B, 1, 28, 28)`` or ``(B, 1, 29, 29)``, values in ``[0, 1]``.
+    @abstractmethod
+    def pool(self, codes: Tensor) -> Tensor:
+        """Pool codes to numbers that do not change when the image turns."""
 
-        Returns
-        -------
-        torch.Tensor
-            Shape ``(B, k, n)``: ``k`` copies of the regular representation of ``C_n``. A
-            counter-clockwise turn of the image by ``360° r / n`` shifts the last axis as
-            ``torch.roll(code, r, dims=-1)`` does.
-
-        Raises
-        ------
-        TypeError
-            If ``images`` is not a floating-point tensor.
-        ValueError
-            If the shape of ``images`` is another one.
-        """
+    def _encode(self, images: Tensor) -> Tensor:
         grid = centred_on_odd_grid(images)
         if len(grid) == 0:
-            return grid.new_zeros(0, self.config.copies, self.config.group_order)
+            return grid.new_zeros(0, *self._code_shape)
         if not self.training and not torch.is_grad_enabled() and len(grid) > _CHUNK:
-            return torch.cat([self._encode(part) for part in grid.split(_CHUNK)])
-        return self._encode(grid)
+            return torch.cat([self._encode_piece(part) for part in grid.split(_CHUNK)])
+        return self._encode_piece(grid)
 
-    def _encode(self, grid: Tensor) -> Tensor:
+    def _encode_piece(self, grid: Tensor) -> Tensor:
         features = self.trunk(enn.GeometricTensor(grid, self.image_type)).tensor
-        return features.reshape(len(grid), self.config.copies, self.config.group_order)
+        return self._arrange(features.flatten(1))
 
-    def pool(self, codes: Tensor) -> Tensor:
-        """Pool codes over the group, as the head of the configuration says.
-
-        Parameters
-        ----------
-        codes : torch.Tensor
-            Shape ``(B, k, n)``.
-
-        Returns
-        -------
-        torch.Tensor
-            Shape ``(B, k)``; unchanged when the codes are shifted.
-
-        Raises
-        ------
-        ValueError
-            If ``codes`` has another shape.
-        """
-        expected = (self.config.copies, self.config.group_order)
-        if codes.ndim != 3 or tuple(codes.shape[1:]) != expected:
+    def _check_codes(self, codes: Tensor) -> None:
+        copies, size = self._code_shape
+        if codes.ndim != 3 or tuple(codes.shape[1:]) != (copies, size):
             raise ValueError(
-                f"codes must have shape (B, {expected[0]}, {expected[1]}), not {tuple(codes.shape)}"
+                f"codes must have shape (B, {copies}, {size}), not {tuple(codes.shape)}"
             )
-        if self.config.head == "max":
-            return codes.amax(dim=-1)
-        if self.config.head == "mean":
-            return codes.mean(dim=-1)
-        return torch.linalg.vector_norm(codes, dim=-1)
+
+    def _make_classifier(self, inputs: int, hidden: int, classes: int) -> nn.Sequential:
+        return nn.Sequential(
+            nn.Linear(inputs, hidden),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, classes),
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """Classify images.
@@ -365,7 +368,7 @@ class RotationCNN(nn.Module):
         ValueError
             If the shape of ``images`` is another one.
         """
-        return self.classifier(self.pool(self.encode(images)))
+        return cast(Tensor, self.classifier(self.pool(self._encode(images))))
 
     def _learned(self) -> dict[str, Tensor]:
         """Name every trainable parameter and every batch-norm statistic, without copying."""
@@ -375,8 +378,8 @@ class RotationCNN(nn.Module):
             if parameter.requires_grad
         }
         for prefix, module in self.named_modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                for name, buffer in module.named_buffers(recurse=False):
+            for name, buffer in module.named_buffers(recurse=False):
+                if name in _STATISTICS:
                     learned[f"{prefix}.{name}"] = buffer
         return learned
 
@@ -436,3 +439,321 @@ class RotationCNN(nn.Module):
             for name, tensor in self._learned().items():
                 tensor.copy_(state[name])
         self.train(mode)  # in evaluation mode e2cnn expands the new filters here
+
+
+class RotationCNN(SteerableNetwork):
+    """A digit classifier whose latent code transforms by cyclic shifts under rotation.
+
+    Parameters
+    ----------
+    config : RotationCNNConfig, optional
+        The shape of the network; the default is the C8 network of the book.
+
+    Notes
+    -----
+    *Direction.* Write ``x`` for an image and ``R x`` for the image turned
+    counter-clockwise by ``360°/n``. Then ``encode(R x)`` is
+    ``torch.roll(encode(x), 1, dims=-1)``. This is exact (to rounding) for quarter turns,
+    which permute the pixels, and approximate for the other elements of the group, because
+    a turned image has to be interpolated.
+
+    *Modes.* An e2cnn convolution keeps its expanded filter as a buffer in evaluation mode
+    and throws it away in training mode. A ``state_dict`` taken in one mode and loaded with
+    ``strict=False`` in the other leaves old filters in place without an error. Use
+    :meth:`~SteerableNetwork.checkpoint_state` and
+    :meth:`~SteerableNetwork.load_checkpoint_state`, which hold only what was learned and are
+    exact in both modes.
+    """
+
+    def __init__(self, config: RotationCNNConfig | None = None) -> None:
+        super().__init__()
+        self.config = config if config is not None else RotationCNNConfig()
+        n = self.config.group_order
+        space = gspaces.Rot2dOnR2(N=n)
+        image = enn.FieldType(space, [space.trivial_repr])
+        types = [
+            enn.FieldType(space, [space.regular_repr] * count)
+            for count in (*self.config.widths, self.config.copies)
+        ]
+        first, second, third, code = types
+        self.image_type = image
+        with _quiet_e2cnn():
+            self.trunk = enn.SequentialModule(
+                enn.MaskModule(image, GRID_SIDE, margin=1),
+                enn.R2Conv(image, first, kernel_size=7, padding=1, bias=False),
+                enn.InnerBatchNorm(first),
+                enn.ReLU(first, inplace=True),
+                enn.PointwiseAvgPoolAntialiased(first, sigma=0.66, stride=2),
+                enn.R2Conv(first, second, kernel_size=5, padding=2, bias=False),
+                enn.InnerBatchNorm(second),
+                enn.ReLU(second, inplace=True),
+                enn.PointwiseAvgPoolAntialiased(second, sigma=0.66, stride=2),
+                enn.R2Conv(second, third, kernel_size=5, padding=1, bias=False),
+                enn.InnerBatchNorm(third),
+                enn.ReLU(third, inplace=True),
+                enn.R2Conv(third, code, kernel_size=5, padding=0, bias=True),
+            )
+        self.classifier = self._make_classifier(
+            self.config.copies, self.config.hidden, self.config.classes
+        )
+
+    @property
+    def _code_shape(self) -> tuple[int, int]:
+        return self.config.copies, self.config.group_order
+
+    def _arrange(self, features: Tensor) -> Tensor:
+        return features.reshape(len(features), *self._code_shape)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return the latent codes of images.
+
+        Without gradients and in evaluation mode the images pass through in pieces, so that
+        the memory needed does not grow with their number.
+
+        Parameters
+        ----------
+        images : torch.Tensor
+            Shape ``(B, 1, 28, 28)`` or ``(B, 1, 29, 29)``, values in ``[0, 1]``.
+
+        Returns
+        -------
+        torch.Tensor
+            Shape ``(B, k, n)``: ``k`` copies of the regular representation of ``C_n``. A
+            counter-clockwise turn of the image by ``360° r / n`` shifts the last axis as
+            ``torch.roll(code, r, dims=-1)`` does.
+
+        Raises
+        ------
+        TypeError
+            If ``images`` is not a floating-point tensor.
+        ValueError
+            If the shape of ``images`` is another one.
+        """
+        return self._encode(images)
+
+    def pool(self, codes: Tensor) -> Tensor:
+        """Pool codes over the group, as the head of the configuration says.
+
+        Parameters
+        ----------
+        codes : torch.Tensor
+            Shape ``(B, k, n)``.
+
+        Returns
+        -------
+        torch.Tensor
+            Shape ``(B, k)``; unchanged when the codes are shifted.
+
+        Raises
+        ------
+        ValueError
+            If ``codes`` has another shape.
+        """
+        self._check_codes(codes)
+        if self.config.head == "max":
+            return codes.amax(dim=-1)
+        if self.config.head == "mean":
+            return codes.mean(dim=-1)
+        return torch.linalg.vector_norm(codes, dim=-1)
+
+
+class _HashableSolution(R2ContinuousRotationsSolution):
+    """The kernels between two frequencies, with a hash that NumPy 2.3 can compute."""
+
+    __eq__ = R2ContinuousRotationsSolution.__eq__
+
+    def __hash__(self) -> int:
+        """Return the hash e2cnn means: ``tobytes`` in the place of ``tostring``."""
+        return hash((self.in_irrep, self.out_irrep, self.mu.tobytes(), self.gamma.tobytes()))
+
+
+class _ContinuousRotations(gspaces.Rot2dOnR2):
+    """The plane under rotations by any angle (see the head of this module for the why)."""
+
+    def __init__(self, max_frequency: int) -> None:
+        super().__init__(N=-1, maximum_frequency=max_frequency)
+
+    def _basis_generator(
+        self, in_repr: Any, out_repr: Any, rings: Any, sigma: Any, **_: Any
+    ) -> kernels.KernelBasis:
+        angular = kernels.SteerableKernelBasis(_HashableSolution, in_repr, out_repr)
+        return kernels.PolarBasis(kernels.GaussianRadialProfile(rings, sigma), angular)
+
+
+class _NormalisedGates(enn.EquivariantModule):
+    """Batch norm and gated nonlinearity of features that are split into frequencies.
+
+    The incoming channels are ``F w`` gates, ``w`` numbers of frequency 0, and ``w`` pairs of
+    each frequency 1, ..., F. A turn of the image turns the pairs and leaves the rest alone.
+    So gates and numbers get an ordinary batch norm, and the numbers a ReLU. A pair may only
+    be multiplied by an invariant number: it is divided by the root mean square of its
+    entries over the batch and multiplied by a learned scale and by the sigmoid of its gate
+    (Weiler et al., "3D Steerable CNNs", NeurIPS 2018). The gates are used up.
+
+    One pass over the pairs does all of this; the layers of e2cnn take several, need single
+    precision, and cost a third of a training step.
+    """
+
+    def __init__(self, space: _ContinuousRotations, width: int, max_frequency: int) -> None:
+        super().__init__()
+        self.width = width
+        self.gates = width * max_frequency
+        numbers = [space.trivial_repr]
+        pairs = [space.irrep(f) for f in range(1, max_frequency + 1) for _ in range(width)]
+        self.in_type = enn.FieldType(space, numbers * (self.gates + width) + pairs)
+        self.out_type = enn.FieldType(space, numbers * width + pairs)
+        self.norm = nn.BatchNorm2d(self.gates + width)
+        self.weight = nn.Parameter(torch.ones(self.gates))
+        self.running_var: Tensor
+        self.register_buffer("running_var", torch.ones(self.gates))
+
+    def forward(self, features: enn.GeometricTensor) -> enn.GeometricTensor:
+        channels = features.tensor
+        invariant = self.norm(channels[:, : self.gates + self.width])
+        pairs = channels[:, self.gates + self.width :].unflatten(1, (self.gates, 2))
+        if self.training:
+            mean_square = pairs.square().mean(dim=(0, 2, 3, 4))
+            with torch.no_grad():
+                self.running_var.lerp_(mean_square.to(self.running_var.dtype), 0.1)
+        else:
+            mean_square = self.running_var
+        scale = self.weight * torch.rsqrt(mean_square + self.norm.eps)
+        gate = torch.sigmoid(invariant[:, : self.gates]) * scale[:, None, None]
+        numbers = torch.relu(invariant[:, self.gates :])
+        out = torch.cat([numbers, (pairs * gate[:, :, None]).flatten(1, 2)], dim=1)
+        return enn.GeometricTensor(out, self.out_type)
+
+    def evaluate_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (input_shape[0], self.out_type.size, *input_shape[2:])
+
+
+class SO2CNN(SteerableNetwork):
+    """A digit classifier whose latent code turns with the image, for every angle.
+
+    Parameters
+    ----------
+    config : SO2CNNConfig, optional
+        The shape of the network; the default is the SO(2) network of the book.
+
+    Notes
+    -----
+    *Direction.* Write ``x`` for an image, ``R x`` for the image turned counter-clockwise by
+    the angle ``θ``, and ``z_f`` for the complex numbers of frequency ``f`` in the code of
+    ``x`` (:meth:`frequencies`). Those of ``R x`` are ``exp(i f θ) z_f``. This is exact (to
+    rounding) for quarter turns, which permute the pixels, and approximate for all other
+    angles, because a turned image has to be interpolated and the filters are sampled on
+    pixels.
+
+    *Modes.* As with :class:`RotationCNN`, use :meth:`~SteerableNetwork.checkpoint_state` and
+    :meth:`~SteerableNetwork.load_checkpoint_state`, and never ``state_dict``.
+    """
+
+    def __init__(self, config: SO2CNNConfig | None = None) -> None:
+        super().__init__()
+        self.config = config if config is not None else SO2CNNConfig()
+        top, copies = self.config.max_frequency, self.config.copies
+        space = _ContinuousRotations(top)
+        image = enn.FieldType(space, [space.trivial_repr])
+        code = enn.FieldType(space, [space.irrep(f) for f in range(top + 1) for _ in range(copies)])
+        first, second, third = (_NormalisedGates(space, width, top) for width in self.config.widths)
+        self.image_type = image
+        with _quiet_e2cnn():
+            self.trunk = enn.SequentialModule(
+                enn.MaskModule(image, GRID_SIDE, margin=1),
+                enn.R2Conv(image, first.in_type, kernel_size=7, padding=1, bias=False),
+                first,
+                enn.PointwiseAvgPoolAntialiased(first.out_type, sigma=0.66, stride=2),
+                enn.R2Conv(first.out_type, second.in_type, kernel_size=5, padding=2, bias=False),
+                second,
+                enn.PointwiseAvgPoolAntialiased(second.out_type, sigma=0.66, stride=2),
+                enn.R2Conv(second.out_type, third.in_type, kernel_size=5, padding=1, bias=False),
+                third,
+                enn.R2Conv(third.out_type, code, kernel_size=5, padding=0, bias=True),
+            )
+        self.classifier = self._make_classifier(
+            copies * (top + 1), self.config.hidden, self.config.classes
+        )
+
+    @property
+    def _code_shape(self) -> tuple[int, int]:
+        return self.config.copies, 2 * self.config.max_frequency + 1
+
+    def _arrange(self, features: Tensor) -> Tensor:
+        # The channels come frequency by frequency, all copies of one frequency together.
+        copies, top = self.config.copies, self.config.max_frequency
+        pairs = features[:, copies:].reshape(len(features), top, copies, 2).transpose(1, 2)
+        return torch.cat([features[:, :copies, None], pairs.flatten(2)], dim=2)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return the latent codes of images, as real numbers.
+
+        Without gradients and in evaluation mode the images pass through in pieces, so that
+        the memory needed does not grow with their number.
+
+        Parameters
+        ----------
+        images : torch.Tensor
+            Shape ``(B, 1, 28, 28)`` or ``(B, 1, 29, 29)``, values in ``[0, 1]``.
+
+        Returns
+        -------
+        torch.Tensor
+            Shape ``(B, k, 2 F + 1)``. Along the last axis: frequency 0, then the real and
+            the imaginary part of frequency 1, of frequency 2, and so on to ``F``.
+
+        Raises
+        ------
+        TypeError
+            If ``images`` is not a floating-point tensor.
+        ValueError
+            If the shape of ``images`` is another one.
+        """
+        return self._encode(images)
+
+    def frequencies(self, codes: Tensor) -> Tensor:
+        """Return codes as complex numbers, one for each copy and frequency.
+
+        Parameters
+        ----------
+        codes : torch.Tensor
+            Shape ``(B, k, 2 F + 1)``, as :meth:`encode` returns them.
+
+        Returns
+        -------
+        torch.Tensor
+            Complex, shape ``(B, k, F + 1)``. A counter-clockwise turn of the image by ``θ``
+            multiplies entry ``f`` of the last axis by ``exp(i f θ)``. Entry 0 is real.
+
+        Raises
+        ------
+        ValueError
+            If ``codes`` has another shape.
+        """
+        self._check_codes(codes)
+        real = torch.cat([codes[..., :1], codes[..., 1::2]], dim=-1)
+        imaginary = torch.cat([torch.zeros_like(codes[..., :1]), codes[..., 2::2]], dim=-1)
+        return torch.complex(real, imaginary)
+
+    def pool(self, codes: Tensor) -> Tensor:
+        """Return what a turn of the image leaves alone: frequency 0, and moduli of the others.
+
+        Parameters
+        ----------
+        codes : torch.Tensor
+            Shape ``(B, k, 2 F + 1)``.
+
+        Returns
+        -------
+        torch.Tensor
+            Shape ``(B, k (F + 1))``: for each copy in turn, frequency 0 (which has a sign)
+            and then the moduli of frequencies 1 to ``F``.
+
+        Raises
+        ------
+        ValueError
+            If ``codes`` has another shape.
+        """
+        self._check_codes(codes)
+        pairs = codes[..., 1:].unflatten(-1, (self.config.max_frequency, 2))
+        moduli = torch.linalg.vector_norm(pairs, dim=-1)
+        return torch.cat([codes[..., :1], moduli], dim=-1).flatten(1)
