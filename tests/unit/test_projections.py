@@ -586,6 +586,7 @@ def test_which_are_complete():
         ("random max filter", (1, 2)),
         ("random max filter", (1, 3)),
         ("random max filter", (1, 4)),
+        ("random max filter", (2, 2)),
         ("sorted random projections", (4, 1)),
         ("sorted random projections", (3, 2)),
     }
