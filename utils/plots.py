@@ -175,6 +175,7 @@ def _with_few_colours(svg: str) -> str:
     """Store the pixel images inside an SVG with 256 colours each, where that makes them smaller."""
 
     def smaller(match: re.Match[str]) -> str:
+        """Return the picture with fewer colours."""
         stored = base64.b64decode(match.group(1))
         buffer = io.BytesIO()
         image = Image.open(io.BytesIO(stored)).convert("RGBA")

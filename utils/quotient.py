@@ -485,6 +485,7 @@ class _ShiftCorrelation:
         self.y = y
 
     def largest(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the largest correlation over all shifts, for every pair."""
         products = (
             x.flatten(1) @ torch.roll(self.y, r, dims=-1).flatten(1).T
             for r in range(self.y.shape[-1])
@@ -507,6 +508,7 @@ class _SpectralCorrelation:
         self.back = torch.fft.irfft(back, n=self.degree).T
 
     def largest(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the largest correlation over all shifts, for every pair."""
         spectrum = torch.fft.rfft(x).permute(2, 0, 1)
         real, imaginary = spectrum.real, spectrum.imag
         products = torch.cat(

@@ -679,6 +679,7 @@ class _NormalisedGates(enn.EquivariantModule):
         self.register_buffer("running_var", torch.ones(self.gates))
 
     def forward(self, features: enn.GeometricTensor) -> enn.GeometricTensor:
+        """Normalise the fields, and scale each by its gate."""
         channels = features.tensor
         invariant = self.norm(channels[:, : self.gates + self.width])
         pairs = channels[:, self.gates + self.width :].unflatten(1, (self.gates, 2))
@@ -695,6 +696,7 @@ class _NormalisedGates(enn.EquivariantModule):
         return enn.GeometricTensor(out, self.out_type)
 
     def evaluate_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the output for a shape of the input."""
         return (input_shape[0], self.out_type.size, *input_shape[2:])
 
 
