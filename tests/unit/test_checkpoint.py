@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import re
 import shutil
@@ -27,6 +26,7 @@ from utils.training import (
     untrained_model,
 )
 from utils.training.checkpoint import describe_model, shipped_directory
+from utils.training.loop import Recipe
 from utils.training.presets import EXPERIMENTS, find_preset
 
 SEEDS = (0, 1, 2)
@@ -295,7 +295,7 @@ def test_a_shipped_checkpoint_is_what_it_says(name: str) -> None:
     assert len(manifest["history"]) == manifest["recipe"]["epochs"]
     assert manifest["command"] == f"python -m utils.training {task} --preset {preset} --seed {seed}"
     made = find_preset(task, preset).make(argparse.Namespace(seed=seed, epochs=None))
-    assert manifest["recipe"] == dataclasses.asdict(made.recipe)
+    assert Recipe(**manifest["recipe"]) == made.recipe
     assert describe_model(made.build_model()) == manifest["model"]
     text = (shipped_directory() / f"{name}.json").read_text()
     assert not re.search(r'"[^"]*(?<![\w.])(/[a-z]+/|[A-Za-z]:\\)', text), "a machine path"

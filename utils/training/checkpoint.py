@@ -238,7 +238,21 @@ def _write_bytes(path: Path, content: bytes) -> str:
     return write_atomically(path, write)
 
 
-def save_checkpoint(path: str | os.PathLike[str], model: nn.Module, **facts: Any) -> dict[str, Any]:
+def _stored_state(model: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Return what is written: single precision becomes `dtype`, all else stays."""
+    return {
+        name: tensor.to(dtype) if tensor.dtype == torch.float32 else tensor
+        for name, tensor in learned_state(model).items()
+    }
+
+
+def save_checkpoint(
+    path: str | os.PathLike[str],
+    model: nn.Module,
+    *,
+    dtype: torch.dtype = torch.float32,
+    **facts: Any,
+) -> dict[str, Any]:
     """Write the weights of a model and the manifest that goes with them.
 
     Both files are written atomically, the weights first: a checkpoint without a manifest is
@@ -251,6 +265,10 @@ def save_checkpoint(path: str | os.PathLike[str], model: nn.Module, **facts: Any
         with ``.json``.
     model : torch.nn.Module
         The model, in either mode. It must keep its configuration as ``model.config``.
+    dtype : torch.dtype
+        What tensors in single precision are written as. Half precision makes a file half as
+        large; the model that is loaded from it computes in single precision with rounded
+        weights.
     **facts
         What the manifest says beside what this function adds: ``command``, ``task``,
         ``preset``, ``seeds``, ``data``, ``recipe``, ``metrics``, ``history``,
@@ -273,7 +291,7 @@ def save_checkpoint(path: str | os.PathLike[str], model: nn.Module, **facts: Any
     """
     weights_path = _weights_path(Path(path))
     manifest_path = weights_path.with_suffix(".json")
-    content = safetensors.torch.save(learned_state(model))
+    content = safetensors.torch.save(_stored_state(model, dtype))
     digest = hashlib.sha256(content).hexdigest()
     manifest: dict[str, Any] = {
         "format": FORMAT,
@@ -301,7 +319,9 @@ def save_checkpoint(path: str | os.PathLike[str], model: nn.Module, **facts: Any
     return manifest
 
 
-def holds_checkpoint(path: str | os.PathLike[str], model: nn.Module) -> bool:
+def holds_checkpoint(
+    path: str | os.PathLike[str], model: nn.Module, *, dtype: torch.dtype = torch.float32
+) -> bool:
     """Say whether a complete checkpoint with exactly the weights of this model is there.
 
     Parameters
@@ -310,6 +330,8 @@ def holds_checkpoint(path: str | os.PathLike[str], model: nn.Module) -> bool:
         As in :func:`save_checkpoint`.
     model : torch.nn.Module
         The model.
+    dtype : torch.dtype
+        As in :func:`save_checkpoint`.
 
     Returns
     -------
@@ -323,7 +345,7 @@ def holds_checkpoint(path: str | os.PathLike[str], model: nn.Module) -> bool:
         content = weights_path.read_bytes()
     except (OSError, ValueError):
         return False
-    own = hashlib.sha256(safetensors.torch.save(learned_state(model))).hexdigest()
+    own = hashlib.sha256(safetensors.torch.save(_stored_state(model, dtype))).hexdigest()
     return bool(stored == own == hashlib.sha256(content).hexdigest())
 
 

@@ -31,7 +31,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 
 import numpy as np
 import safetensors.torch
@@ -47,6 +47,12 @@ from utils.training.checkpoint import (
     load_learned_state,
     save_checkpoint,
 )
+from utils.training.optimizers import (
+    load_optimizers,
+    make_optimizers,
+    optimizer_settings,
+    optimizer_tensors,
+)
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -58,9 +64,11 @@ Batch = tuple[Tensor, ...]
 
 Split = Literal["validation", "test"]
 Precision = Literal["32-true", "bf16-mixed"]
+Optimizer = Literal["adamw", "muon"]
+Storage = Literal["float32", "float16"]
 
 RUN_FILE = "run.json"
-_RUN_FORMAT = 1
+_RUN_FORMAT = 2
 _EVALUATION_ROWS = 500
 
 
@@ -87,6 +95,15 @@ class Recipe:
         Arithmetic of the forward and backward pass.
     compile : bool
         Whether to compile the model with ``torch.compile``.
+    optimizer : {"adamw", "muon"}
+        AdamW for everything, or Muon for the matrices between hidden layers; see
+        :mod:`utils.training.optimizers`.
+    matrix_learning_rate : float
+        Peak of the schedule of Muon.
+    storage : {"float32", "float16"}
+        Arithmetic in which the weights are stored. With ``float16`` they are rounded after the
+        last epoch, before they are measured on the test data: what is measured is what is
+        stored.
 
     Raises
     ------
@@ -102,6 +119,9 @@ class Recipe:
     clip: float | None = None
     precision: Precision = "32-true"
     compile: bool = False
+    optimizer: Optimizer = "adamw"
+    matrix_learning_rate: float = 0.02
+    storage: Storage = "float32"
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -109,16 +129,24 @@ class Recipe:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
-        if not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate must be positive, not {self.learning_rate!r}")
+        for name in ("learning_rate", "matrix_learning_rate"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)!r}")
         if not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"weight_decay must not be negative: {self.weight_decay!r}")
         if not 0 < self.warmup < 1:
             raise ValueError(f"warmup must lie between 0 and 1, not {self.warmup!r}")
         if self.clip is not None and not 0 < self.clip < math.inf:
             raise ValueError(f"clip must be positive or None, not {self.clip!r}")
-        if self.precision not in ("32-true", "bf16-mixed"):
-            raise ValueError(f"precision must be 32-true or bf16-mixed, not {self.precision!r}")
+        for name, choices in (
+            ("precision", get_args(Precision)),
+            ("optimizer", get_args(Optimizer)),
+            ("storage", get_args(Storage)),
+        ):
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"{name} must be {' or '.join(choices)}, not {getattr(self, name)!r}"
+                )
 
 
 class TaskData(Protocol):
@@ -421,38 +449,6 @@ def _first_difference(there: Any, here: Any, prefix: str = "") -> tuple[str, str
     return prefix.rstrip("."), shorten[0], shorten[1]
 
 
-# ---------------------------------------------------------------- the state of an optimiser
-
-
-def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    return {
-        f"optimizer.{index}.{key}": torch.as_tensor(value).detach().cpu().clone().contiguous()
-        for index, entries in optimizer.state_dict()["state"].items()
-        for key, value in entries.items()
-    }
-
-
-def _optimizer_settings(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
-    groups: list[dict[str, Any]] = optimizer.state_dict()["param_groups"]
-    return groups
-
-
-def _restore_optimizer(
-    optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]
-) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, key = name.split(".", 2)
-            state.setdefault(int(index), {})[key] = tensor
-    # JSON has no tuples; the optimiser expects the two betas to be one.
-    settings = [
-        {key: tuple(value) if key == "betas" else value for key, value in group.items()}
-        for group in groups
-    ]
-    optimizer.load_state_dict({"state": state, "param_groups": settings})
-
-
 # ---------------------------------------------------------------- the loop
 
 
@@ -689,17 +685,16 @@ class _Loop:
         self.model, self.progress = model, progress
         recipe = task.recipe
         self.steps = data.training_size // recipe.batch_size
-        self.optimizer = torch.optim.AdamW(
-            [p for p in model.parameters() if p.requires_grad],
-            lr=recipe.learning_rate,
-            weight_decay=recipe.weight_decay,
-        )
-        self.scheduler = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer,
-            max_lr=recipe.learning_rate,
-            total_steps=max(2, self.steps * recipe.epochs),
-            pct_start=recipe.warmup,
-        )
+        self.optimizers = make_optimizers(model, recipe)
+        self.schedulers = [
+            torch.optim.lr_scheduler.OneCycleLR(
+                optimizer,
+                max_lr=float(optimizer.param_groups[0]["lr"]),
+                total_steps=max(2, self.steps * recipe.epochs),
+                pct_start=recipe.warmup,
+            )
+            for optimizer in self.optimizers
+        ]
         self.record: dict[str, Any] = record or {
             "format": _RUN_FORMAT,
             "status": "unfinished",
@@ -714,7 +709,7 @@ class _Loop:
         if self.record["state"] is not None:
             self._restore(run.load_state(self.record))
         wrapped = cast(nn.Module, torch.compile(model)) if recipe.compile else model
-        self.trained, self.stepper = fabric.setup(wrapped, self.optimizer)
+        self.trained, *self.steppers = fabric.setup(wrapped, *self.optimizers)
         self.validation = data.evaluation("validation")
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
@@ -722,8 +717,9 @@ class _Loop:
             self.model,
             {key[6:]: tensor for key, tensor in tensors.items() if key.startswith("model.")},
         )
-        _restore_optimizer(self.optimizer, tensors, self.record["optimizer"])
-        self.scheduler.load_state_dict(self.record["scheduler"])
+        load_optimizers(self.optimizers, tensors, self.record["optimizers"])
+        for scheduler, state in zip(self.schedulers, self.record["schedulers"], strict=True):
+            scheduler.load_state_dict(state)
         _say(
             self.fabric,
             f"Continuing the run in {self.run.folder} after epoch {self.epoch} of "
@@ -780,14 +776,16 @@ class _Loop:
             share = rows[fabric.global_rank :: fabric.world_size]
             batch = fabric.to_device(self.data.training_batch(share, epoch))
             loss = task.loss(self.trained, batch, (epoch * self.steps + step) / total)
-            self.stepper.zero_grad()
+            for stepper in self.steppers:
+                stepper.zero_grad()
             fabric.backward(loss)
-            if recipe.clip is not None:
-                fabric.clip_gradients(self.trained, self.stepper, max_norm=recipe.clip)
-            rate = float(self.optimizer.param_groups[0]["lr"])
-            self.stepper.step()
-            if self.scheduler.last_epoch < self.scheduler.total_steps - 1:
-                self.scheduler.step()
+            rate = float(self.optimizers[0].param_groups[0]["lr"])
+            for stepper, scheduler in zip(self.steppers, self.schedulers, strict=True):
+                if recipe.clip is not None:
+                    fabric.clip_gradients(self.trained, stepper, max_norm=recipe.clip)
+                stepper.step()
+                if scheduler.last_epoch < scheduler.total_steps - 1:
+                    scheduler.step()
             losses += loss.detach()
             bar.update()
         mean = float(_reduce(fabric, losses, "mean")) / self.steps
@@ -823,14 +821,19 @@ class _Loop:
 
     def _save(self) -> None:
         tensors = {f"model.{key}": tensor for key, tensor in learned_state(self.model).items()}
-        tensors.update(_optimizer_tensors(self.optimizer))
-        self.record["optimizer"] = _optimizer_settings(self.optimizer)
-        self.record["scheduler"] = self.scheduler.state_dict()
+        tensors.update(optimizer_tensors(self.optimizers))
+        self.record["optimizers"] = optimizer_settings(self.optimizers)
+        self.record["schedulers"] = [scheduler.state_dict() for scheduler in self.schedulers]
         self.run.save_state(self.record, self.epoch, tensors)
 
     def finish(self, command: str, threads: int) -> dict[str, float]:
         """Measure on the test data, write the checkpoint, and mark the run as finished."""
         task, fabric = self.task, self.fabric
+        kept = getattr(torch, task.recipe.storage)
+        if kept != torch.float32:
+            with torch.no_grad():
+                for parameter in self.model.parameters():
+                    parameter.copy_(parameter.to(kept))
         test = self.data.evaluation("test")
         seed = _mix(task.seed, self.epoch, _NOISE, 1 << 21)
         values = _evaluate(fabric, task, self.model, test, seed)
@@ -854,8 +857,8 @@ class _Loop:
                 "processes": self.record["processes"],
                 "history": self.history,
             }
-            if not holds_checkpoint(self.run.checkpoint, self.model):
-                save_checkpoint(self.run.checkpoint, self.model, **facts)
+            if not holds_checkpoint(self.run.checkpoint, self.model, dtype=kept):
+                save_checkpoint(self.run.checkpoint, self.model, dtype=kept, **facts)
             self.record["status"] = "finished"
             self.record["state"] = None
             self.record["metrics"] = metrics
