@@ -46,7 +46,7 @@ def make_optimizers(model: nn.Module, recipe: Recipe) -> list[torch.optim.Optimi
         hidden matrices.
     """
     trainable = [p for p in model.parameters() if p.requires_grad]
-    matrices: list[nn.Parameter] = []
+    matrices: list[Tensor] = []
     if recipe.optimizer == "muon":
         own = getattr(model, "hidden_matrices", None)
         if not callable(own):

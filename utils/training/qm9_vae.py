@@ -1,0 +1,243 @@
+"""An auto-encoder of molecular graphs as a task of the training loop."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from utils.data.mnist import data_checksum
+from utils.data.qm9 import DenseGraphs, load_dense
+from utils.models.baselines import gaussian_kl
+from utils.training.loop import Batch, Recipe, Split
+
+__all__ = ["QM9VAE", "MoleculeData"]
+
+HELD_OUT = 4_000
+# The decoder for codes of more than one number a slot.
+_ATTENTION = {
+    "decoder": "attention",
+    "decoder_width": 96,
+    "decoder_depth": 4,
+    "frequencies": 4,
+    "highest_frequency": 2.0,
+}
+
+
+@dataclass(frozen=True)
+class MoleculeData:
+    """Molecular graphs for training, validation and testing.
+
+    Parameters
+    ----------
+    train, validation, test : DenseGraphs
+        The molecules.
+    """
+
+    train: DenseGraphs
+    validation: DenseGraphs
+    test: DenseGraphs
+
+    @property
+    def training_size(self) -> int:
+        """Number of training molecules."""
+        return len(self.train)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Sizes, the seed of the split, and one checksum over all graphs."""
+        parts = (self.train, self.validation, self.test)
+        tensors = [tensor for part in parts for tensor in (part.atoms, part.bonds)]
+        return {
+            "checksum": data_checksum(*tensors),
+            "training_molecules": len(self.train),
+            "validation_molecules": len(self.validation),
+            "test_molecules": len(self.test),
+            "split": "utils.data.qm9.load_dense, split_seed 0; the first of each part",
+        }
+
+    def training_batch(self, rows: Tensor, epoch: int) -> Batch:
+        """Return training graphs; nothing is drawn, for the network sees no order of slots.
+
+        Parameters
+        ----------
+        rows : torch.Tensor
+            Shape ``(B,)``, int64.
+        epoch : int
+            Not used.
+
+        Returns
+        -------
+        atoms, bonds : torch.Tensor
+            Shapes ``(B, 9)`` and ``(B, 9, 9)``, uint8.
+        """
+        return self.train.atoms[rows], self.train.bonds[rows]
+
+    def evaluation(self, split: Split) -> Batch:
+        """Return all graphs of a split.
+
+        Parameters
+        ----------
+        split : {"validation", "test"}
+            The split.
+
+        Returns
+        -------
+        atoms, bonds : torch.Tensor
+            Shapes ``(N, 9)`` and ``(N, 9, 9)``, uint8.
+        """
+        part = self.validation if split == "validation" else self.test
+        return part.atoms, part.bonds
+
+
+@dataclass(frozen=True)
+class QM9VAE:
+    """Learn codes of molecular graphs, some numbers for each slot, by a variational auto-encoder.
+
+    Parameters
+    ----------
+    preset : str
+        Name of the preset.
+    recipe : Recipe
+        How the network is optimised.
+    beta : float
+        Weight of the divergence in the loss, not negative; 1 for the evidence lower bound.
+    training_size : int, optional
+        How many molecules of the training part; all if not given.
+    network : mapping
+        Fields of :class:`utils.models.graph_vae.GraphVAEConfig` that differ from its defaults.
+    seed : int
+        Seed of the run. The split does not depend on it.
+
+    Raises
+    ------
+    ValueError
+        If ``beta`` is negative or not a number.
+    """
+
+    preset: str
+    recipe: Recipe
+    beta: float
+    training_size: int | None = None
+    network: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    seed: int = 0
+    name: str = "qm9-vae"
+
+    def __post_init__(self) -> None:
+        """Check the weight of the divergence."""
+        if not 0 <= self.beta < float("inf"):
+            raise ValueError(f"beta must be a number of at least 0, not {self.beta!r}")
+
+    def with_latent_channels(self, channels: int) -> QM9VAE:
+        """Return the same task for codes of another size.
+
+        Parameters
+        ----------
+        channels : int
+            Numbers in the code of each slot.
+
+        Returns
+        -------
+        QM9VAE
+            The task. With more than one number its preset is called ``NAME-dCHANNELS``, and a
+            decoder that sorts single numbers gives way to attention.
+        """
+        if channels == 1:
+            return self
+        network = {**self.network, "latent_channels": channels}
+        if network.get("decoder", "section") == "section":
+            network.update(_ATTENTION)
+        return dataclasses.replace(self, preset=f"{self.preset}-d{channels}", network=network)
+
+    def configuration(self) -> Mapping[str, Any]:
+        """Return how many molecules are used, and the weight in the loss."""
+        return {"training_size": self.training_size, "held_out": HELD_OUT, "beta": self.beta}
+
+    def load_data(self) -> MoleculeData:
+        """Load the molecules, building the cache of graphs on first use.
+
+        Returns
+        -------
+        MoleculeData
+            Training molecules, and the first 4,000 of the validation and of the test part.
+        """
+        dense = {split: load_dense(split) for split in ("train", "validation", "test")}
+        train = dense["train"]
+        if self.training_size is not None:
+            train = train[: self.training_size]
+        return MoleculeData(train, dense["validation"][:HELD_OUT], dense["test"][:HELD_OUT])
+
+    def build_model(self) -> nn.Module:
+        """Build the network with weights from the global random state.
+
+        Returns
+        -------
+        torch.nn.Module
+            A :class:`utils.models.graph_vae.GraphVAE`.
+        """
+        from utils.models.graph_vae import GraphVAE, GraphVAEConfig
+
+        return GraphVAE(GraphVAEConfig(**self.network))
+
+    def loss(self, model: nn.Module, batch: Batch, progress: float) -> Tensor:
+        """Return the mean negative evidence lower bound, with the weight of the task.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            The network.
+        batch : tuple of torch.Tensor
+            Atoms and bonds.
+        progress : float
+            Not used.
+
+        Returns
+        -------
+        torch.Tensor
+            A scalar, in nats per molecule.
+        """
+        from utils.models.graph_vae import GraphVAEConfig, reconstruction_nats
+
+        atoms, bonds = batch
+        d = GraphVAEConfig(**self.network).latent_channels
+        noise = torch.randn(*atoms.shape, d, device=atoms.device)
+        logits, mean, log_variance = model(atoms, bonds, noise)
+        divergence = gaussian_kl(mean.flatten(1), log_variance.flatten(1))
+        return (reconstruction_nats(logits, atoms, bonds) + self.beta * divergence).mean()
+
+    def metrics(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
+        """Return how well each molecule is given back from the mean of its posterior.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            The network.
+        batch : tuple of torch.Tensor
+            Atoms and bonds.
+
+        Returns
+        -------
+        mapping of str to torch.Tensor
+            ``exact`` (the whole graph by the most likely choices), ``slots`` and ``bonds``
+            (share of slots, and of the bonds of the molecule, that are right),
+            ``reconstruction`` and ``kl`` in nats; each of shape ``(B,)``.
+        """
+        from utils.models.graph_vae import exact_match, reconstruction_nats
+
+        atoms, bonds = batch
+        logits, mean, log_variance = model(atoms, bonds)
+        found_atoms, found_bonds = logits.most_likely()
+        bonded = bonds > 0
+        right = ((found_bonds == bonds) & bonded).flatten(1).sum(1)
+        share = right / bonded.flatten(1).sum(1).clamp(min=1)
+        return {
+            "exact": exact_match(logits, atoms, bonds).float(),
+            "slots": (found_atoms == atoms).float().mean(1),
+            "bonds": torch.where(bonded.flatten(1).any(1), share, 1.0),
+            "reconstruction": reconstruction_nats(logits, atoms, bonds),
+            "kl": gaussian_kl(mean.flatten(1), log_variance.flatten(1)),
+        }
