@@ -104,7 +104,7 @@ class GraphVAEConfig:
     decoder: Decoder = "section"
     encoder_width: int = 64
     encoder_depth: int = 4
-    decoder_width: int = 256
+    decoder_width: int = 288
     decoder_depth: int = 3
     frequencies: int = 10
     lowest_frequency: float = 0.25

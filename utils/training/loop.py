@@ -496,7 +496,7 @@ def _evaluate(
     sums: dict[str, Tensor] = {}
     model.eval()
     torch.manual_seed(seed)
-    with torch.no_grad(), fabric.autocast():
+    with torch.no_grad():  # in single precision, as whoever loads the checkpoint computes
         for part in rows.split(_EVALUATION_ROWS):
             share = tuple(fabric.to_device(tensor[part]) for tensor in batch)
             for name, values in task.metrics(model, share).items():
