@@ -40,13 +40,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, Protocol, cast, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from utils.data.qm9 import ATOM_SYMBOLS, MAX_ATOMS, NO_ATOM, check_dense
+from utils.data.qm9 import ATOM_SYMBOLS, BOND_ORDERS, MAX_ATOMS, NO_ATOM, check_dense
+from utils.models.permutation import GraphFeatures, SymmetricEquivariantLinear, unordered_pairs
 
 __all__ = [
     "Decoder",
@@ -63,7 +64,8 @@ Encoder = Literal["messages", "layers"]
 Decoder = Literal["section", "attention", "layers"]
 
 ELEMENTS = len(ATOM_SYMBOLS)
-ORDERS = 3
+ORDERS = len(BOND_ORDERS)
+HEADS = 4
 PAIRS = MAX_ATOMS * (MAX_ATOMS - 1) // 2
 _WALKS = 8
 _CHUNK = 1024
@@ -87,7 +89,8 @@ class GraphVAEConfig:
     decoder_width, decoder_depth : int
         The same in the decoder; for ``section`` the width of the network on the sorted code.
     frequencies : int
-        Number of sines and cosines through which the decoder reads each number.
+        Number of sines and of cosines through which the decoder reads each number; 0 for the
+        number alone.
     lowest_frequency, highest_frequency : float
         Their range, in periods per unit; the frequencies are a geometric sequence.
 
@@ -123,8 +126,9 @@ class GraphVAEConfig:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int):
                 raise TypeError(f"{name} must be an integer, not {value!r}")
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}")
+            least = 0 if name == "frequencies" else 1
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, not {value}")
         for name, choices in (("encoder", get_args(Encoder)), ("decoder", get_args(Decoder))):
             if getattr(self, name) not in choices:
                 raise ValueError(
@@ -135,6 +139,11 @@ class GraphVAEConfig:
             raise ValueError(
                 f"the frequencies must be positive and in order, not from "
                 f"{self.lowest_frequency!r} to {self.highest_frequency!r}"
+            )
+        if self.decoder == "attention" and self.decoder_width % HEADS:
+            raise ValueError(
+                f"the decoder 'attention' shares its width among {HEADS} heads, so decoder_width "
+                f"must be a multiple of {HEADS}, not {self.decoder_width}"
             )
         if self.decoder == "section" and self.latent_channels != 1:
             raise ValueError(
@@ -212,7 +221,7 @@ class GraphVAEOutput(NamedTuple):
 
 
 def _pairs(device: torch.device | None = None) -> tuple[Tensor, Tensor]:
-    first, second = torch.triu_indices(MAX_ATOMS, MAX_ATOMS, 1, device=device)
+    first, second = unordered_pairs(MAX_ATOMS).to(device)
     return first, second
 
 
@@ -233,6 +242,13 @@ def _square(pairs: Tensor) -> Tensor:
 
 
 # ---------------------------------------------------------------- blocks
+
+
+class _Part(Protocol):
+    """An encoder or a decoder, as far as the optimiser is concerned."""
+
+    def matrices(self) -> list[Tensor]:
+        """Return the matrices between hidden layers."""
 
 
 class _Block(nn.Module):
@@ -278,11 +294,6 @@ class _Waves(nn.Module):
 # ---------------------------------------------------------------- encoders
 
 
-def _one_hot_bonds(bonds: Tensor) -> Tensor:
-    """Return the adjacency of each order of bond, shape (B, 9, 9, 3), float."""
-    return functional.one_hot(bonds.long(), ORDERS + 1)[..., 1:].float()
-
-
 class _MessageBlock(nn.Module):
     """One round of messages between bonded slots, and a small network at each slot."""
 
@@ -325,7 +336,8 @@ class _MessageEncoder(nn.Module):
 
     def forward(self, atoms: Tensor, bonds: Tensor) -> Tensor:
         """Return features of shape ``(B, 9, width)``."""
-        orders = _one_hot_bonds(bonds)
+        dtype = self.embed.weight.dtype
+        orders = functional.one_hot(bonds.long(), ORDERS + 1)[..., 1:].to(dtype)
         adjacency = orders.sum(-1)
         degree = adjacency.sum(-1, keepdim=True)
         walk = adjacency / degree.clamp(min=1)  # the probabilities of a random walk along bonds
@@ -333,7 +345,7 @@ class _MessageEncoder(nn.Module):
         for _ in range(_WALKS):
             power = torch.bmm(power, walk)
             returns.append(power.diagonal(dim1=1, dim2=2))
-        types = functional.one_hot(atoms.long(), ELEMENTS + 1).float()
+        types = functional.one_hot(atoms.long(), ELEMENTS + 1).to(dtype)
         state = self.embed(torch.cat([types, orders.sum(2), degree, torch.stack(returns, -1)], -1))
         rows = torch.cat([orders.permute(0, 1, 3, 2), walk.unsqueeze(2)], 2)
         neighbours = rows.reshape(len(atoms), MAX_ATOMS * (ORDERS + 1), MAX_ATOMS)
@@ -345,6 +357,63 @@ class _MessageEncoder(nn.Module):
     def matrices(self) -> list[Tensor]:
         """Return the matrices between hidden layers."""
         return [p for block in self.blocks for p in block.matrices()]  # type: ignore[operator]
+
+
+class _EquivariantStack(nn.Module):
+    """Equivariant linear layers to order 2, a GELU after each."""
+
+    def __init__(
+        self, channels: int | tuple[int, int], width: int, depth: int, *, first: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            SymmetricEquivariantLinear(
+                width if i else channels, width, orders=(2, 2) if i else first
+            )
+            for i in range(depth)
+        )
+
+    def forward(self, features: Tensor | GraphFeatures) -> GraphFeatures:
+        """Return features of slots, ``(B, 9, width)``, and of pairs, ``(B, 36, width)``."""
+        for layer in self.layers:
+            nodes, pairs = cast(GraphFeatures, layer(features))
+            features = GraphFeatures(functional.gelu(nodes), functional.gelu(pairs))
+        assert isinstance(features, GraphFeatures)
+        return features
+
+    def matrices(self) -> list[Tensor]:
+        """Return the matrices between hidden layers; those of the first layer are not."""
+        found: list[Tensor] = []
+        for layer in list(self.layers)[1:]:
+            assert isinstance(layer, SymmetricEquivariantLinear)
+            assert layer.pair_weight is not None
+            found += [layer.pair_weight, layer.node_weight, layer.graph_weight]
+        return found
+
+
+class _LayeredEncoder(nn.Module):
+    """Equivariant linear layers on slots and pairs, and one more back to the slots."""
+
+    def __init__(self, config: GraphVAEConfig) -> None:
+        super().__init__()
+        width = config.encoder_width
+        self.stack = _EquivariantStack(
+            (ELEMENTS + 1, ORDERS + 1), width, config.encoder_depth, first=(2, 2)
+        )
+        self.readout = SymmetricEquivariantLinear(width, width, orders=(2, 1))
+
+    def forward(self, atoms: Tensor, bonds: Tensor) -> Tensor:
+        """Return features of shape ``(B, 9, width)``."""
+        like = self.readout.node_weight
+        first, second = _pairs(bonds.device)
+        types = functional.one_hot(atoms.long(), ELEMENTS + 1).to(like.dtype)
+        orders = functional.one_hot(bonds[:, first, second].long(), ORDERS + 1).to(like.dtype)
+        features: Tensor = self.readout(self.stack(GraphFeatures(types, orders)))
+        return features
+
+    def matrices(self) -> list[Tensor]:
+        """Return the matrices between hidden layers."""
+        return self.stack.matrices()
 
 
 # ---------------------------------------------------------------- decoders
@@ -372,8 +441,8 @@ class _SectionDecoder(nn.Module):
         ordered = z.sort(dim=-1).values
         read = torch.cat([ordered, ordered.diff(dim=-1)], -1)
         state = self.norm(self.blocks(self.embed(self.waves(read).flatten(1))))
-        places = self.places(state).float().reshape(-1, MAX_ATOMS, 1 + ELEMENTS)
-        pairs = _square(self.pairs(state).float().reshape(-1, PAIRS, 1 + ORDERS))
+        places = self.places(state).to(z.dtype).reshape(-1, MAX_ATOMS, 1 + ELEMENTS)
+        pairs = _square(self.pairs(state).to(z.dtype).reshape(-1, PAIRS, 1 + ORDERS))
         distance = (z.unsqueeze(-1) - ordered.unsqueeze(1)).abs()
         reads = torch.softmax(-distance / self.log_softness.exp(), -1)
         with torch.autocast(z.device.type, enabled=False):
@@ -390,8 +459,6 @@ class _SectionDecoder(nn.Module):
 class _AttentionBlock(nn.Module):
     """Self-attention among the slots, and a small network at each."""
 
-    HEADS = 4
-
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm = nn.RMSNorm(width)
@@ -405,7 +472,7 @@ class _AttentionBlock(nn.Module):
         """Return the next state, shape ``(B, 9, width)``."""
         unit = self.norm(state)
         query, key, value = (
-            layer(unit).unflatten(-1, (self.HEADS, -1)).transpose(1, 2)
+            layer(unit).unflatten(-1, (HEADS, -1)).transpose(1, 2)
             for layer in (self.queries, self.keys, self.values)
         )
         weights = torch.softmax(query @ key.mT / math.sqrt(query.shape[-1]), -1)
@@ -448,13 +515,43 @@ class _AttentionDecoder(nn.Module):
         first, second = _pairs(codes.device)
         products = self.hidden(factors[:, first] * factors[:, second])
         hidden = functional.gelu(products + terms[:, first] + terms[:, second])
-        return self.slots(unit).float(), self.pairs(hidden).float()
+        return self.slots(unit).to(codes.dtype), self.pairs(hidden).to(codes.dtype)
 
     def matrices(self) -> list[Tensor]:
         """Return the matrices between hidden layers."""
         inner = [p for b in self.blocks for p in b.matrices()]  # type: ignore[operator]
         own = [m.weight for m in (self.factors, self.terms, self.hidden)]
         return [*self.lift.matrices(), *inner, *own]
+
+
+class _LayeredDecoder(nn.Module):
+    """Equivariant linear layers from slots to slots and pairs."""
+
+    def __init__(self, config: GraphVAEConfig) -> None:
+        super().__init__()
+        width = config.decoder_width
+        self.waves = _Waves(config)
+        channels = config.latent_channels * self.waves.size
+        self.stack = _EquivariantStack(channels, width, config.decoder_depth, first=(1, 2))
+        self.slots = nn.Linear(width, 1 + ELEMENTS)
+        self.pairs = nn.Linear(width, 1 + ORDERS)
+
+    def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits of slots, ``(B, 9, 5)``, and of pairs, ``(B, 36, 4)``."""
+        nodes, pairs = self.stack(self.waves(codes).flatten(2))
+        return self.slots(nodes), self.pairs(pairs)
+
+    def matrices(self) -> list[Tensor]:
+        """Return the matrices between hidden layers."""
+        return self.stack.matrices()
+
+
+_ENCODERS = {"messages": _MessageEncoder, "layers": _LayeredEncoder}
+_DECODERS = {
+    "section": _SectionDecoder,
+    "attention": _AttentionDecoder,
+    "layers": _LayeredDecoder,
+}
 
 
 # ---------------------------------------------------------------- the model
@@ -477,11 +574,9 @@ class GraphVAE(nn.Module):
     def __init__(self, config: GraphVAEConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or GraphVAEConfig()
-        self.encoder = _MessageEncoder(config)
+        self.encoder = _ENCODERS[config.encoder](config)
         self.head = nn.Linear(config.encoder_width, 2 * config.latent_channels)
-        self.decoder = (
-            _SectionDecoder(config) if config.decoder == "section" else _AttentionDecoder(config)
-        )
+        self.decoder = _DECODERS[config.decoder](config)
 
     def hidden_matrices(self) -> list[Tensor]:
         """Return the matrices between hidden layers, which Muon trains.
@@ -491,13 +586,14 @@ class GraphVAE(nn.Module):
         list of torch.Tensor
             Each of two dimensions.
         """
-        return [*self.encoder.matrices(), *self.decoder.matrices()]
+        parts = cast(list[_Part], [self.encoder, self.decoder])
+        return [matrix for part in parts for matrix in part.matrices()]
 
     def _posterior(self, atoms: Tensor, bonds: Tensor) -> tuple[Tensor, Tensor]:
         features = self.encoder(atoms, bonds)
         # In single precision also where the rest is not: the code is finer than bfloat16.
         with torch.autocast(features.device.type, enabled=False):
-            mean, raw = self.head(features.float()).chunk(2, -1)
+            mean, raw = self.head(features.to(self.head.weight.dtype)).chunk(2, -1)
         middle, half_width = _LOG_VARIANCE
         return mean, middle + half_width * torch.tanh(raw / half_width)
 
