@@ -206,12 +206,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     from utils.training.presets import find_preset
 
     try:
-        preset = find_preset(arguments.task, arguments.preset)
+        task = find_preset(arguments.task, arguments.preset).make(arguments)
         output = arguments.output
         if output is None:
-            output = Path("runs") / f"{arguments.task}-{arguments.preset}-seed{arguments.seed}"
+            output = Path("runs") / f"{task.name}-{task.preset}-seed{task.seed}"
         train(
-            preset.make(arguments),
+            task,
             output,
             command=command_of(arguments, parser, options),
             devices=arguments.devices,
