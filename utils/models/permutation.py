@@ -866,8 +866,8 @@ class EquivariantLinear(nn.Module):
     variance 1 each output has expected variance 1, and since no kind of part is amplified, this
     stays about so in a stack of layers. The bias starts at zero.
 
-    The operations and their number are those of Maron et al. (ICLR 2019), Theorem 1 and appendix
-    A; the three levels of weights and the initial weights are this book's.
+    The operations and their number are those of Maron et al. (ICLR 2019); the three levels of
+    weights and the initial weights are this book's.
     """
 
     def __init__(
