@@ -1,1 +1,1 @@
-"""Neural networks of the book: layers for graphs, the rotation-equivariant classifier, baselines."""
+"""Neural networks of the book: layers for graphs, rotation-equivariant and ordinary networks."""
