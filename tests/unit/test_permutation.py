@@ -613,15 +613,24 @@ def test_no_part_of_the_features_grows_with_depth(kind):
         constant = GraphFeatures(*(p.mean(1, keepdim=True).expand_as(p) * 9 for p in constant))
     else:
         constant = constant.mean((1, 2), keepdim=True).expand_as(constant) * 9
+
+    def growth(x: Tensor | GraphFeatures, *, naive: bool) -> float:
+        ratios = []
+        for _ in range(5):
+            y = x
+            for _ in range(10):
+                layer = cls(64, 64)
+                if naive:  # independent weights of equal size, right for independent inputs
+                    for weight in layer.weights_by_operation().values():
+                        torch.nn.init.normal_(weight, std=(64 * 1.25) ** -0.5)
+                y = layer(y)
+            ratios.append(float(flat(y).square().mean() / flat(x).square().mean()))
+        return float(np.mean(ratios))
+
     with torch.no_grad():
         for x in (start, constant):
-            ratios = []
-            for _ in range(5):
-                y = x
-                for _ in range(10):
-                    y = cls(64, 64)(y)
-                ratios.append(float(flat(y).square().mean() / flat(x).square().mean()))
-            assert 0.4 < np.mean(ratios) < 2.5
+            assert 0.4 < growth(x, naive=False) < 2.5
+            assert growth(x, naive=True) > 100  # the control
 
 
 @pytest.mark.parametrize("kind", KINDS)

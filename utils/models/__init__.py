@@ -1,1 +1,1 @@
-"""Neural networks of the book: the rotation-equivariant classifier and its relatives."""
+"""Neural networks of the book: layers for graphs, rotation-equivariant and ordinary networks."""

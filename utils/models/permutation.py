@@ -11,7 +11,7 @@ Graph Networks", ICLR 2019). :func:`operations_1to1` and its relatives compute t
 Where the pairs have no direction, every matrix is symmetric and half of it is superfluous. The
 *compact form* :class:`GraphFeatures` keeps the diagonal as features of the nodes and each
 unordered pair once: for nine nodes 9 + 36 rows in the place of 81. The entries of a symmetric
-matrix are loops and edges, and a basis map sends one orbit of pairs of these to one number
+matrix are loops and edges, and there is one basis map for each orbit of pairs of these
 (:func:`utils.equivariance.equivariant_basis`). Loop to loop: the same or another one, 2. Loop to
 edge: the loop sits on the edge or not, 2; and edge to loop likewise, 2. Edge to edge: equal, with
 one node in common, or disjoint, 3. Together **9** operations; from order 1 to 2 and from 2 to 1
@@ -866,8 +866,8 @@ class EquivariantLinear(nn.Module):
     variance 1 each output has expected variance 1, and since no kind of part is amplified, this
     stays about so in a stack of layers. The bias starts at zero.
 
-    The operations and their number are those of Maron et al. (ICLR 2019), Theorem 1 and appendix
-    A; the three levels of weights and the initial weights are this book's.
+    The operations and their number are those of Maron et al. (ICLR 2019); the three levels of
+    weights and the initial weights are this book's.
     """
 
     def __init__(
