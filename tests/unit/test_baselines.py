@@ -204,7 +204,7 @@ def test_wrong_codes_are_refused() -> None:
 def test_in_pieces_is_as_at_once(kind: type[nn.Module], monkeypatch: pytest.MonkeyPatch) -> None:
     network, images = make(kind), noise(23)
     whole = outputs(network, images)
-    monkeypatch.setattr("utils.models.baselines._CHUNK", 5)
+    monkeypatch.setattr(kind, "_rows", 5)
     lengths = []
     first = next(m for m in network.modules() if isinstance(m, nn.Conv2d))
     first.register_forward_hook(lambda module, given, result: lengths.append(len(result)))

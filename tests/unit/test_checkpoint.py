@@ -213,7 +213,7 @@ def test_a_damaged_manifest_is_refused(text: str, sentence: str, saved: Path) ->
         ({"format": 2}, "format 2"),
         ({"model": {"class": "os.system"}}, "not in utils.models"),
         ({"model": {"class": "utils.models.rotation_cnn.Rotor"}}, "does not have"),
-        ({"model": {"class": "utils.models.rotation_cnn.asdict"}}, "not a model class"),
+        ({"model": {"class": "utils.models.rotation_cnn.plain_convolutions"}}, "not a model class"),
         ({"model": {"config_class": "Other"}}, "another model"),
         ({"model": {"config": {"colour": 1}}}, "cannot be used"),
         ({"model": {"config": {"group_order": 5}}}, "cannot be used: group_order"),
