@@ -15,8 +15,8 @@ from tiny_task import TinyConfig, TinyNet
 from torch import Tensor, nn
 
 from utils.data.mnist import Digits, load_small, rotated
-from utils.models.baselines import negative_elbo
-from utils.models.rotation_cnn import RotationCNN, RotationCNNConfig
+from utils.models.baselines import PlainCNN, negative_elbo
+from utils.models.rotation_cnn import SO2CNN, RotationCNN, RotationCNNConfig
 from utils.training import (
     load_checkpoint,
     mean_metric,
@@ -25,7 +25,7 @@ from utils.training import (
     shipped_checkpoints,
     untrained_model,
 )
-from utils.training.checkpoint import describe_model, shipped_directory
+from utils.training.checkpoint import describe_model, holds_checkpoint, shipped_directory
 from utils.training.loop import Recipe
 from utils.training.presets import EXPERIMENTS, find_preset
 
@@ -240,6 +240,22 @@ def test_a_checkpoint_of_another_preset_or_configuration_is_refused(saved: Path)
         load_checkpoint(saved, config=RotationCNNConfig())
 
 
+def test_a_checkpoint_of_another_class_is_refused(saved: Path) -> None:
+    """Another class beside the configuration, one elsewhere, and what is no class of networks."""
+    load_checkpoint(saved, model_class=RotationCNN)
+    for load in (load_checkpoint, untrained_model):
+        with pytest.raises(ValueError, match=r"a checkpoint of .*RotationCNN, .* no SO2CNN can be"):
+            load(saved, model_class=SO2CNN)
+        with pytest.raises(ValueError, match="RotationCNNConfig, which is not beside PlainCNN"):
+            load(saved, model_class=PlainCNN)
+        for wrong in (SMALL, RotationCNNConfig, "RotationCNN", nn.Linear(1, 1)):
+            with pytest.raises(TypeError, match="model_class must be a class of networks"):
+                load(saved, model_class=wrong)
+    for wrong in ("c8", RotationCNNConfig, {"copies": 4}):
+        with pytest.raises(TypeError, match="config must be the configuration of a network"):
+            load_checkpoint(saved, config=wrong)
+
+
 def test_missing_checkpoints_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"no checkpoint named 'nothing'.*c8-seed0"):
@@ -288,7 +304,8 @@ def test_a_network_of_the_book_is_right_for_99_of_100_test_digits(name: str) -> 
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_a_shipped_checkpoint_is_what_it_says(name: str) -> None:
     task, preset, seed = parts_of(name)
-    _, manifest = load_checkpoint(name, task=task, preset=preset)
+    model, manifest = load_checkpoint(name, task=task, preset=preset)
+    assert holds_checkpoint(shipped_directory() / name, model)  # saved again, the same bytes
     assert manifest["seeds"]["training"] == seed
     assert manifest["weights"]["bytes"] <= 1_000_000
     assert manifest["name"] == name
