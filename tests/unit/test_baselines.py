@@ -430,6 +430,26 @@ def test_codes_are_drawn_from_the_posterior(monkeypatch: pytest.MonkeyPatch) -> 
     assert float(standard.abs().max()) < 4 / 4000**0.5
 
 
+@pytest.mark.parametrize("mode", [True, False])
+def test_training_starts_from_pictures_with_little_ink(mode: bool) -> None:
+    """Not much worse than the best picture that is one grey everywhere, before any training."""
+    images = load_small().images[::20]
+    uniform = torch.full_like(images, float(images.mean().logit()))
+    best = float(bernoulli_nats(images, uniform).mean())
+    torch.manual_seed(0)
+    network = ConvVAE().train(mode)
+
+    def cost() -> float:
+        with torch.no_grad():
+            logits = network(images, torch.Generator().manual_seed(0)).logits
+        return float(bernoulli_nats(images, logits).mean())
+
+    assert cost() < 1.1 * best
+    with torch.no_grad():
+        network.decoder[-1].bias.zero_()
+    assert cost() > 1.5 * best
+
+
 def test_the_generator_decides_the_noise() -> None:
     network, images = make(ConvVAE), noise(3)
 

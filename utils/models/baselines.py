@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +50,7 @@ __all__ = [
 
 IMAGE_SIDE = 28
 _LARGEST_LOG_VARIANCE = 8.0
+_FIRST_LOGIT = -2.0
 
 
 # ---------------------------------------------------------------- the classifier
@@ -301,6 +302,10 @@ class ConvVAE(Network):
     The log-variance is ``8 tanh(a/8)`` of what the last layer gives, ``a``. Near zero that
     is ``a`` itself; far away it stays within ±8, so that no step of the training can send a
     variance to infinity.
+
+    The bias of the last layer starts at −2, which is ink with probability 0.12 at every
+    pixel; about that share of the pixels of a digit is ink. A bias of zero would start from
+    grey pictures, and the first steps would be spent on making them dark.
     """
 
     config: ConvVAEConfig
@@ -333,6 +338,7 @@ class ConvVAE(Network):
             nn.ReLU(),
             nn.Conv2d(self.config.last, 1, 3, padding=1),
         )
+        nn.init.constant_(cast(Tensor, self.decoder[-1].bias), _FIRST_LOGIT)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the posterior of the code of each image.
