@@ -670,3 +670,11 @@ def test_protocol_digits_are_turned_once_more_only_when_fresh() -> None:
     assert not torch.equal(images, fresh.training_batch(rows, 1)[0])
     assert torch.equal(images, fresh.training_batch(rows, 0)[0])
     assert torch.equal(labels, turned.labels[rows])
+
+
+@pytest.mark.parametrize("name", ["training_size", "facts", "training_batch", "evaluation"])
+def test_what_both_ways_to_hold_digits_do_is_written_once(name: str) -> None:
+    both = (rotated_mnist.RotatedDigitsData, rotated_mnist.ProtocolData)
+    assert all(issubclass(kind, rotated_mnist.TurnedDigits) for kind in both)
+    assert not any(name in vars(kind) for kind in both)
+    assert "Returns" in str(rotated_mnist.TurnedDigits.evaluation.__doc__)

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +35,7 @@ __all__ = [
     "ProtocolData",
     "RotatedDigitsData",
     "RotatedMNIST",
+    "TurnedDigits",
     "load_rotated_digits",
 ]
 
@@ -43,38 +45,49 @@ Angles = Literal["fresh", "fixed", "none"]
 Architecture = Literal["steerable", "continuous", "plain"]
 """Steerable for C_n, steerable for SO(2), or an ordinary convolutional network."""
 
+Part = Literal["train", "validation", "test"]
+_Part = TypeVar("_Part", Digits, RotatedDigits)
+
 # Which digits are chosen and how the held-out ones are turned is the same for every seed of
 # training, so that networks with different seeds are compared on the same pictures.
 _CHOICE_SEED = 20240124
-_TRAIN_SEED = 20240125
-_VALIDATION_SEED = 20240126
-_TEST_SEED = 20240127
+_SEEDS: Mapping[Part, int] = {"train": 20240125, "validation": 20240126, "test": 20240127}
 _PROTOCOL_SEED = 0
 _ROTATIONS = 1  # stream of random numbers within an epoch
 
 
 @dataclass(frozen=True)
-class RotatedDigitsData:
-    """Turned digits for training, validation and testing.
+class TurnedDigits(ABC, Generic[_Part]):
+    """Turned digits for training, validation and testing, as the training loop asks for them.
 
     Parameters
     ----------
-    train, validation, test : Digits
-        Upright digits; they are turned here.
+    train, validation, test : Digits or RotatedDigits
+        The digits.
     seed : int
         Seed of the angles that change with every epoch.
     angles : {"fresh", "fixed", "none"}
-        Whether the training digits are turned anew in every epoch, or each by one angle that
-        is the same for all seeds, or not at all. With ``"none"`` the digits of validation and
-        test are upright too.
+        Whether the training digits are turned anew in every epoch, by the same angles in
+        all, or not at all.
     """
 
-    train: Digits
-    validation: Digits
-    test: Digits
+    train: _Part
+    validation: _Part
+    test: _Part
     seed: int
     angles: Angles
-    _turned: dict[str, Tensor] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    @abstractmethod
+    def _images(self, part: Part) -> Tensor:
+        """Return the images of a part, turned by the angles that stay the same."""
+
+    @abstractmethod
+    def _identity(self) -> list[Tensor]:
+        """Return the tensors whose checksum tells these digits and angles from others."""
+
+    @abstractmethod
+    def _origin(self) -> dict[str, str]:
+        """Say how the digits were chosen and how those of each part are turned."""
 
     @property
     def training_size(self) -> int:
@@ -83,20 +96,13 @@ class RotatedDigitsData:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """Sizes, seeds of choice and angles, and one checksum over all digits and labels."""
-        parts = (self.train, self.validation, self.test)
-        tensors = [tensor for part in parts for tensor in (part.images, part.labels)]
-        training = {"fresh": "new in every epoch", "fixed": f"fixed, seed {_TRAIN_SEED}"}
-        turned = self.angles != "none"
+        """Checksum, sizes, and the seeds of choice and angles."""
         return {
-            "checksum": data_checksum(*tensors),
+            "checksum": data_checksum(*self._identity()),
             "training_digits": len(self.train),
             "validation_digits": len(self.validation),
             "test_digits": len(self.test),
-            "choice": f"at random, seed {_CHOICE_SEED}",
-            "training_angles": training.get(self.angles, "none"),
-            "validation_angles": f"fixed, seed {_VALIDATION_SEED}" if turned else "none",
-            "test_angles": f"fixed, seed {_TEST_SEED}" if turned else "none",
+            **self._origin(),
         }
 
     def training_batch(self, rows: Tensor, epoch: int) -> Batch:
@@ -119,11 +125,7 @@ class RotatedDigitsData:
         labels = self.train.labels[rows]
         if self.angles == "fresh":
             return _turn_anew(self.train.images, rows, self.seed, epoch), labels
-        if self.angles == "none":
-            return self.train.images[rows], labels
-        if "train" not in self._turned:
-            self._turned["train"] = rotated(self.train, seed=_TRAIN_SEED).images
-        return self._turned["train"][rows], labels
+        return self._images("train")[rows], labels
 
     def evaluation(self, split: Split) -> Batch:
         """Return all turned digits of a split and their labels.
@@ -140,15 +142,8 @@ class RotatedDigitsData:
         labels : torch.Tensor
             Shape ``(N,)``, int64.
         """
-        if split == "validation":
-            digits, seed = self.validation, _VALIDATION_SEED
-        else:
-            digits, seed = self.test, _TEST_SEED
-        if self.angles == "none":
-            return digits.images, digits.labels
-        if split not in self._turned:
-            self._turned[split] = rotated(digits, seed=seed).images
-        return self._turned[split], digits.labels
+        labels = self.validation.labels if split == "validation" else self.test.labels
+        return self._images(split), labels
 
 
 def _turn_anew(images: Tensor, rows: Tensor, seed: int, epoch: int) -> Tensor:
@@ -159,91 +154,67 @@ def _turn_anew(images: Tensor, rows: Tensor, seed: int, epoch: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ProtocolData:
+class RotatedDigitsData(TurnedDigits[Digits]):
+    """Upright digits, which are turned here.
+
+    The parameters are those of :class:`TurnedDigits`. Angles that stay the same are also the
+    same for all seeds. With ``angles="none"`` the digits of validation and test are upright
+    too.
+    """
+
+    _turned: dict[str, Tensor] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    def _images(self, part: Part) -> Tensor:
+        digits: Digits = getattr(self, part)
+        if self.angles == "none":
+            return digits.images
+        if part not in self._turned:
+            self._turned[part] = rotated(digits, seed=_SEEDS[part]).images
+        return self._turned[part]
+
+    def _identity(self) -> list[Tensor]:
+        parts = (self.train, self.validation, self.test)
+        return [tensor for part in parts for tensor in (part.images, part.labels)]
+
+    def _origin(self) -> dict[str, str]:
+        fixed = {part: f"fixed, seed {seed}" for part, seed in _SEEDS.items()}
+        training = {"fresh": "new in every epoch", "fixed": fixed["train"]}
+        turned = self.angles != "none"
+        return {
+            "choice": f"at random, seed {_CHOICE_SEED}",
+            "training_angles": training.get(self.angles, "none"),
+            "validation_angles": fixed["validation"] if turned else "none",
+            "test_angles": fixed["test"] if turned else "none",
+        }
+
+
+@dataclass(frozen=True)
+class ProtocolData(TurnedDigits[RotatedDigits]):
     """The classic protocol: 12,000 turned digits to train on, 50,000 to test on.
 
     Each digit has one angle, as in the files of Larochelle et al. (2007). Turning a digit
     anew in training turns the picture that is already turned: the upright one is not looked
     at. The validation digits are the 3,000 of MNIST's training part that neither the
-    protocol nor :func:`utils.data.mnist.load_small` uses.
-
-    Parameters
-    ----------
-    train, validation, test : RotatedDigits
-        The turned digits.
-    seed : int
-        Seed of the angles that change with every epoch.
-    angles : {"fresh", "fixed"}
-        Whether the training digits are turned once more, anew in every epoch.
+    protocol nor :func:`utils.data.mnist.load_small` uses. The parameters are those of
+    :class:`TurnedDigits`, with ``angles`` either ``"fresh"`` or ``"fixed"``.
     """
 
-    train: RotatedDigits
-    validation: RotatedDigits
-    test: RotatedDigits
-    seed: int
-    angles: Angles
+    def _images(self, part: Part) -> Tensor:
+        digits: RotatedDigits = getattr(self, part)
+        return digits.images
 
-    @property
-    def training_size(self) -> int:
-        """Number of training digits."""
-        return len(self.train.labels)
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """Sizes, seeds of choice and angles, and one checksum over positions and angles."""
+    def _identity(self) -> list[Tensor]:
         parts = (self.train, self.validation, self.test)
-        tensors = [t for part in parts for t in (part.index, part.labels, part.angles)]
+        return [tensor for part in parts for tensor in (part.index, part.labels, part.angles)]
+
+    def _origin(self) -> dict[str, str]:
         augmented = "fixed, and turned once more in every epoch"
         return {
-            "checksum": data_checksum(*tensors),
-            "training_digits": len(self.train.labels),
-            "validation_digits": len(self.validation.labels),
-            "test_digits": len(self.test.labels),
             "choice": f"rotated_mnist_protocol, seed {_PROTOCOL_SEED}",
             "training_angles": augmented if self.angles == "fresh" else "fixed",
-            "validation_angles": f"fixed, seed {_VALIDATION_SEED}",
+            "validation_angles": f"fixed, seed {_SEEDS['validation']}",
             "test_angles": "fixed",
         }
-
-    def training_batch(self, rows: Tensor, epoch: int) -> Batch:
-        """Return turned training digits and their labels.
-
-        Parameters
-        ----------
-        rows : torch.Tensor
-            Shape ``(B,)``, int64.
-        epoch : int
-            The epoch, counted from 0.
-
-        Returns
-        -------
-        images : torch.Tensor
-            Shape ``(B, 1, 28, 28)``.
-        labels : torch.Tensor
-            Shape ``(B,)``, int64.
-        """
-        labels = self.train.labels[rows]
-        if self.angles == "fresh":
-            return _turn_anew(self.train.images, rows, self.seed, epoch), labels
-        return self.train.images[rows], labels
-
-    def evaluation(self, split: Split) -> Batch:
-        """Return all turned digits of a split and their labels.
-
-        Parameters
-        ----------
-        split : {"validation", "test"}
-            The split.
-
-        Returns
-        -------
-        images : torch.Tensor
-            Shape ``(N, 1, 28, 28)``.
-        labels : torch.Tensor
-            Shape ``(N,)``, int64.
-        """
-        part = self.validation if split == "validation" else self.test
-        return part.images, part.labels
 
 
 def _load_protocol(seed: int, angles: Angles) -> ProtocolData:
@@ -254,7 +225,7 @@ def _load_protocol(seed: int, angles: Angles) -> ProtocolData:
     for part in (train, test):
         free[part.index[part.index < len(digits)]] = False
     left = free.nonzero()[:, 0]
-    turned = rotated(digits.take(left), seed=_VALIDATION_SEED)
+    turned = rotated(digits.take(left), seed=_SEEDS["validation"])
     validation = dataclasses.replace(turned, index=left)
     return ProtocolData(train, validation, test, seed, angles)
 
