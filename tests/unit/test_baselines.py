@@ -204,7 +204,7 @@ def test_wrong_codes_are_refused() -> None:
 def test_in_pieces_is_as_at_once(kind: type[nn.Module], monkeypatch: pytest.MonkeyPatch) -> None:
     network, images = make(kind), noise(23)
     whole = outputs(network, images)
-    monkeypatch.setattr("utils.models.baselines._CHUNK", 5)
+    monkeypatch.setattr(kind, "_rows", 5)
     lengths = []
     first = next(m for m in network.modules() if isinstance(m, nn.Conv2d))
     first.register_forward_hook(lambda module, given, result: lengths.append(len(result)))
@@ -332,7 +332,9 @@ def test_a_checkpoint_of_another_architecture_is_refused(
         load_checkpoint(tmp_path / "one", config=config)
     with pytest.raises(ValueError, match="another configuration"):
         load_checkpoint(tmp_path / "one", config=other().config)
-    with pytest.raises(TypeError, match=f"is made from a {other.__name__}Config"):
+    with pytest.raises(
+        ValueError, match=f"of .*{kind.__name__}, from which no {other.__name__} can"
+    ):
         load_checkpoint(tmp_path / "one", model_class=other)
     with pytest.raises(ValueError, match="RotationCNNConfig, which is not beside"):
         load_checkpoint("rotated-mnist-c8-seed0", model_class=kind)
@@ -426,6 +428,26 @@ def test_codes_are_drawn_from_the_posterior(monkeypatch: pytest.MonkeyPatch) -> 
     torch.testing.assert_close(codes.std(dim=0), deviation, rtol=0.06, atol=0)
     standard = (codes.mean(dim=0) - output.mean[0]) / deviation
     assert float(standard.abs().max()) < 4 / 4000**0.5
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_training_starts_from_pictures_with_little_ink(mode: bool) -> None:
+    """Not much worse than the best picture that is one grey everywhere, before any training."""
+    images = load_small().images[::20]
+    uniform = torch.full_like(images, float(images.mean().logit()))
+    best = float(bernoulli_nats(images, uniform).mean())
+    torch.manual_seed(0)
+    network = ConvVAE().train(mode)
+
+    def cost() -> float:
+        with torch.no_grad():
+            logits = network(images, torch.Generator().manual_seed(0)).logits
+        return float(bernoulli_nats(images, logits).mean())
+
+    assert cost() < 1.1 * best
+    with torch.no_grad():
+        network.decoder[-1].bias.zero_()
+    assert cost() > 1.5 * best
 
 
 def test_the_generator_decides_the_noise() -> None:

@@ -15,8 +15,8 @@ from tiny_task import TinyConfig, TinyNet
 from torch import Tensor, nn
 
 from utils.data.mnist import Digits, load_small, rotated
-from utils.models.baselines import negative_elbo
-from utils.models.rotation_cnn import RotationCNN, RotationCNNConfig
+from utils.models.baselines import PlainCNN, negative_elbo
+from utils.models.rotation_cnn import SO2CNN, RotationCNN, RotationCNNConfig
 from utils.training import (
     load_checkpoint,
     mean_metric,
@@ -25,7 +25,7 @@ from utils.training import (
     shipped_checkpoints,
     untrained_model,
 )
-from utils.training.checkpoint import describe_model, shipped_directory
+from utils.training.checkpoint import describe_model, holds_checkpoint, shipped_directory
 from utils.training.loop import Recipe
 from utils.training.presets import EXPERIMENTS, find_preset
 
@@ -213,7 +213,7 @@ def test_a_damaged_manifest_is_refused(text: str, sentence: str, saved: Path) ->
         ({"format": 2}, "format 2"),
         ({"model": {"class": "os.system"}}, "not in utils.models"),
         ({"model": {"class": "utils.models.rotation_cnn.Rotor"}}, "does not have"),
-        ({"model": {"class": "utils.models.rotation_cnn.asdict"}}, "not a model class"),
+        ({"model": {"class": "utils.models.rotation_cnn.plain_convolutions"}}, "not a model class"),
         ({"model": {"config_class": "Other"}}, "another model"),
         ({"model": {"config": {"colour": 1}}}, "cannot be used"),
         ({"model": {"config": {"group_order": 5}}}, "cannot be used: group_order"),
@@ -238,6 +238,22 @@ def test_a_checkpoint_of_another_preset_or_configuration_is_refused(saved: Path)
         load_checkpoint(saved, task="qm9-vae")
     with pytest.raises(ValueError, match="copies is 4 there and 16 was asked for"):
         load_checkpoint(saved, config=RotationCNNConfig())
+
+
+def test_a_checkpoint_of_another_class_is_refused(saved: Path) -> None:
+    """Another class beside the configuration, one elsewhere, and what is no class of networks."""
+    load_checkpoint(saved, model_class=RotationCNN)
+    for load in (load_checkpoint, untrained_model):
+        with pytest.raises(ValueError, match=r"a checkpoint of .*RotationCNN, .* no SO2CNN can be"):
+            load(saved, model_class=SO2CNN)
+        with pytest.raises(ValueError, match="RotationCNNConfig, which is not beside PlainCNN"):
+            load(saved, model_class=PlainCNN)
+        for wrong in (SMALL, RotationCNNConfig, "RotationCNN", nn.Linear(1, 1)):
+            with pytest.raises(TypeError, match="model_class must be a class of networks"):
+                load(saved, model_class=wrong)
+    for wrong in ("c8", RotationCNNConfig, {"copies": 4}):
+        with pytest.raises(TypeError, match="config must be the configuration of a network"):
+            load_checkpoint(saved, config=wrong)
 
 
 def test_missing_checkpoints_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,7 +304,7 @@ def test_a_network_of_the_book_is_right_for_99_of_100_test_digits(name: str) -> 
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_a_shipped_checkpoint_is_what_it_says(name: str) -> None:
     task, preset, seed = parts_of(name)
-    _, manifest = load_checkpoint(name, task=task, preset=preset)
+    model, manifest = load_checkpoint(name, task=task, preset=preset)
     assert manifest["seeds"]["training"] == seed
     assert manifest["weights"]["bytes"] <= 1_000_000
     assert manifest["name"] == name
@@ -297,6 +313,9 @@ def test_a_shipped_checkpoint_is_what_it_says(name: str) -> None:
     made = find_preset(task, preset).make(argparse.Namespace(seed=seed, epochs=None))
     assert Recipe(**manifest["recipe"]) == made.recipe
     assert describe_model(made.build_model()) == manifest["model"]
+    # Saved again it would be the same bytes.
+    kept = getattr(torch, made.recipe.storage)
+    assert holds_checkpoint(shipped_directory() / name, model, dtype=kept)
     text = (shipped_directory() / f"{name}.json").read_text()
     assert not re.search(r'"[^"]*(?<![\w.])(/[a-z]+/|[A-Za-z]:\\)', text), "a machine path"
 

@@ -5,37 +5,26 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.mutants.chapter03 import CATCHES, CORRECT, MUTANTS, NAIVE
+from tests.mutants import chapter03
+from tests.mutants.chapter03 import CATCHES, CORRECT, MUTANTS
+from tests.mutants.frame import FiveMutants
 
 
-def test_there_are_five_different_mutants():
-    assert len(MUTANTS) == 5
-    x = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(7))
-    outputs = [CORRECT(x), *(mutant(x) for mutant in MUTANTS.values())]
-    for number, first in enumerate(outputs):
-        for second in outputs[:number]:
-            assert not torch.allclose(first, second, atol=1e-5)
+class TestMutants(FiveMutants):
+    chapter = chapter03
+    naive_catches = ("turns the kernel the other way",)
+    accepted = (
+        lambda x: CORRECT(x).square(),
+        lambda x: CORRECT(x) - CORRECT(x).mean((1, 2, 3), keepdim=True),
+    )
+    apart = 1e-5
 
-
-@pytest.mark.parametrize("name", sorted(MUTANTS))
-def test_the_solution_catches(name):
-    assert CATCHES(MUTANTS[name])
-
-
-def test_the_solution_accepts_correct_layers():
-    assert not CATCHES(CORRECT)
-    assert not CATCHES(lambda x: CORRECT(x).square())
-    assert not CATCHES(lambda x: CORRECT(x) - CORRECT(x).mean((1, 2, 3), keepdim=True))
+    def values(self, implementation):
+        return implementation(torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(7)))
 
 
 def test_the_solution_catches_a_layer_that_ignores_its_input():
     assert CATCHES(lambda x: torch.ones(len(x), 4, 14, 14))
-
-
-def test_the_naive_test_accepts_the_correct_one_and_misses_four():
-    assert not NAIVE(CORRECT)
-    caught = {name for name, mutant in MUTANTS.items() if NAIVE(mutant)}
-    assert caught == {"turns the kernel the other way"}
 
 
 def test_the_correct_one_is_equivariant_by_the_helper():

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import itertools
 
-import pytest
 import torch
 
-from tests.mutants.chapter05 import CATCHES, CORRECT, MUTANTS, NAIVE
+from tests.mutants import chapter05
+from tests.mutants.chapter05 import CATCHES, CORRECT, MUTANTS
+from tests.mutants.frame import FiveMutants
 
 
 def codes(seed: int) -> torch.Tensor:
     return torch.randn(8, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def test_there_are_five_different_mutants():
-    assert len(MUTANTS) == 5
-    outputs = [CORRECT(codes(7)), *(mutant(codes(7)) for mutant in MUTANTS.values())]
-    for number, first in enumerate(outputs):
-        for second in outputs[:number]:
-            assert not torch.allclose(first, second)
+class TestMutants(FiveMutants):
+    chapter = chapter05
+    naive_catches = ("sorts too early",)
+    accepted = (
+        lambda z: z.square().sort(dim=1).values.sqrt(),
+        lambda z: -CORRECT(z).flip(1),
+    )
 
-
-@pytest.mark.parametrize("name", sorted(MUTANTS))
-def test_the_solution_catches(name):
-    assert CATCHES(MUTANTS[name])
-
-
-def test_the_solution_accepts_correct_implementations():
-    assert not CATCHES(CORRECT)
-    assert not CATCHES(lambda z: z.square().sort(dim=1).values.sqrt())
-    assert not CATCHES(lambda z: -CORRECT(z).flip(1))
+    def values(self, implementation):
+        return implementation(codes(7))
 
 
 def test_the_solution_catches_a_member_of_the_orbit_that_jumps():
@@ -41,12 +35,6 @@ def test_the_solution_catches_a_member_of_the_orbit_that_jumps():
         return torch.where(shift[:, None] == 1, sizes, sizes.flip(1))
 
     assert CATCHES(largest_first)
-
-
-def test_the_naive_test_accepts_the_correct_one_and_misses_four():
-    assert not NAIVE(CORRECT)
-    caught = {name for name, mutant in MUTANTS.items() if NAIVE(mutant)}
-    assert caught == {"sorts too early"}
 
 
 def test_the_correct_one_is_isometric_by_brute_force():

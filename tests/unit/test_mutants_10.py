@@ -5,16 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.mutants import chapter10
 from tests.mutants.chapter10 import (
     CATCHES,
     CORRECT,
     LIFT,
     MIX,
     MUTANTS,
-    NAIVE,
     TURN,
     TURN_FIELD,
 )
+from tests.mutants.frame import FiveMutants
 from utils.equivariance import assert_equivariant
 
 
@@ -22,34 +23,21 @@ def noise(batch: int, seed: int) -> torch.Tensor:
     return torch.randn(batch, 1, 11, 11, generator=torch.Generator().manual_seed(seed))
 
 
-def test_there_are_five_different_mutants():
-    assert len(MUTANTS) == 5
-    x = noise(5, 7)
-    outputs = [CORRECT(x), *(mutant(x) for mutant in MUTANTS.values())]
-    for number, first in enumerate(outputs):
-        for second in outputs[:number]:
-            assert not torch.allclose(first, second, atol=1e-4)
+class TestMutants(FiveMutants):
+    chapter = chapter10
+    naive_catches = ("does not roll the second filters", "does not turn the first filters")
+    accepted = (
+        lambda x: CORRECT(x).square(),
+        lambda x: CORRECT(x) - CORRECT(x).mean((2, 3, 4), keepdim=True),
+    )
+    apart = 1e-4
 
-
-@pytest.mark.parametrize("name", sorted(MUTANTS))
-def test_the_solution_catches(name):
-    assert CATCHES(MUTANTS[name])
-
-
-def test_the_solution_accepts_correct_networks():
-    assert not CATCHES(CORRECT)
-    assert not CATCHES(lambda x: CORRECT(x).square())
-    assert not CATCHES(lambda x: CORRECT(x) - CORRECT(x).mean((2, 3, 4), keepdim=True))
+    def values(self, implementation):
+        return implementation(noise(5, 7))
 
 
 def test_the_solution_catches_a_network_that_ignores_its_input():
     assert CATCHES(lambda x: torch.ones(len(x), 2, 4, *x.shape[-2:]))
-
-
-def test_the_naive_test_accepts_the_correct_one_and_misses_three():
-    assert not NAIVE(CORRECT)
-    missed = {name for name, mutant in MUTANTS.items() if not NAIVE(mutant)}
-    assert missed == {"rolls the wrong way", "turns the wrong way", "normalises by direction"}
 
 
 def test_the_layers_are_equivariant_by_the_helper():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 
-from tests.mutants.chapter11 import CATCHES, CORRECT, MUTANTS, NAIVE
+from tests.mutants import chapter11
+from tests.mutants.chapter11 import CORRECT
+from tests.mutants.frame import FiveMutants
 
 
 def codes(seed: int) -> torch.Tensor:
@@ -27,28 +28,13 @@ def by_roots(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return torch.tensor(found)
 
 
-def test_there_are_five_different_mutants():
-    assert len(MUTANTS) == 5
-    values = [distance(codes(1), codes(2)) for distance in (CORRECT, *MUTANTS.values())]
-    for i, first in enumerate(values):
-        for second in values[:i]:
-            assert not torch.allclose(first, second, atol=1e-3)
+class TestMutants(FiveMutants):
+    chapter = chapter11
+    naive_catches = ("only eight turns",)
+    accepted = (by_roots,)
 
-
-@pytest.mark.parametrize("name", sorted(MUTANTS))
-def test_the_solution_catches(name):
-    assert CATCHES(MUTANTS[name])
-
-
-def test_the_solution_accepts_correct_implementations():
-    assert not CATCHES(CORRECT)
-    assert not CATCHES(by_roots)
-
-
-def test_the_naive_test_accepts_the_correct_one_and_misses_some():
-    assert not NAIVE(CORRECT)
-    caught = {name for name, mutant in MUTANTS.items() if NAIVE(mutant)}
-    assert caught == {"only eight turns"}
+    def values(self, implementation):
+        return implementation(codes(1), codes(2))
 
 
 def test_the_correct_one_agrees_with_the_roots_of_the_derivative():

@@ -24,6 +24,7 @@ from utils.data import mnist
 from utils.training import load_checkpoint, read_manifest, rotated_mnist
 from utils.training import loop as loop_module
 from utils.training.__main__ import main
+from utils.training.digit_vae import DigitVAE
 from utils.training.loop import Recipe, TrainingResult, epoch_generator, train
 from utils.training.presets import EXPERIMENTS, find_preset
 
@@ -670,3 +671,61 @@ def test_protocol_digits_are_turned_once_more_only_when_fresh() -> None:
     assert not torch.equal(images, fresh.training_batch(rows, 1)[0])
     assert torch.equal(images, fresh.training_batch(rows, 0)[0])
     assert torch.equal(labels, turned.labels[rows])
+
+
+@pytest.mark.parametrize("name", ["training_size", "facts", "training_batch", "evaluation"])
+def test_what_both_ways_to_hold_digits_do_is_written_once(name: str) -> None:
+    both = (rotated_mnist.RotatedDigitsData, rotated_mnist.ProtocolData)
+    assert all(issubclass(kind, rotated_mnist.TurnedDigits) for kind in both)
+    assert not any(name in vars(kind) for kind in both)
+    assert "Returns" in str(rotated_mnist.TurnedDigits.evaluation.__doc__)
+
+
+SMALL_DIGITS = {
+    "source": "small",
+    "training_size": 60,
+    "validation_size": 20,
+    "test_size": 30,
+    "angles": "fixed",
+    "seed": 4,
+}
+
+
+def test_tasks_on_digits_share_their_settings() -> None:
+    """The same words, the same lines in the manifest, the same digits."""
+    recipe = Recipe(epochs=1, batch_size=20, learning_rate=1e-2)
+    settings = rotated_mnist.DigitSettings(**SMALL_DIGITS)
+    tasks = [kind("x", recipe, **SMALL_DIGITS) for kind in (rotated_mnist.RotatedMNIST, DigitVAE)]
+    lines = dict(settings.configuration())
+    assert lines == {
+        "source": "small",
+        "training_size": 60,
+        "validation_size": 20,
+        "test_size": 30,
+        "training_angles": "fixed",
+    }
+    rows = torch.tensor([3, 50])
+    expected = settings.load_data()
+    for task in tasks:
+        assert isinstance(task, rotated_mnist.DigitSettings)
+        assert list(task.configuration().items())[:5] == list(lines.items())
+        found = task.load_data()
+        assert found.facts == expected.facts
+        assert torch.equal(found.training_batch(rows, 0)[0], expected.training_batch(rows, 0)[0])
+    other = dataclasses.replace(tasks[1], training_size=61).load_data()
+    assert other.facts != expected.facts
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"source": "mnits"}, "source must be one of 'mnist', 'small', 'protocol', not 'mnits'"),
+        ({"angles": "free"}, "angles must be one of 'fresh', 'fixed', 'none', not 'free'"),
+        ({"source": "protocol", "angles": "none"}, "turned already"),
+    ],
+)
+def test_settings_that_name_no_digits_are_refused(change: dict[str, Any], sentence: str) -> None:
+    recipe = Recipe(epochs=1, batch_size=20, learning_rate=1e-2)
+    for kind in (rotated_mnist.RotatedMNIST, DigitVAE):
+        with pytest.raises(ValueError, match=sentence):
+            kind("x", recipe, **{**SMALL_DIGITS, **change})

@@ -28,13 +28,14 @@ Neither code has a nonlinearity after it, so its entries take both signs.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from utils.models.base import Network, NetworkConfig, check_images
 
 __all__ = [
     "ConvVAE",
@@ -48,124 +49,15 @@ __all__ = [
 ]
 
 IMAGE_SIDE = 28
-_CHUNK = 256
 _LARGEST_LOG_VARIANCE = 8.0
-_Config = TypeVar("_Config", "PlainCNNConfig", "ConvVAEConfig")
-
-
-# ---------------------------------------------------------------- checks shared by both
-
-
-def _check_numbers(config: Any, numbers: Mapping[str, int], widths: int) -> None:
-    """Check the widths and the whole numbers of a configuration, given with their least values."""
-    if not isinstance(config.widths, (tuple, list)):
-        raise TypeError(f"widths must be {widths} integers, not {config.widths!r}")
-    object.__setattr__(config, "widths", tuple(config.widths))
-    if len(config.widths) != widths:
-        raise ValueError(
-            f"widths must have {widths} entries, one for each inner convolution, but "
-            f"{config.widths!r} has {len(config.widths)}"
-        )
-    values = {f"widths[{i}]": (width, 1) for i, width in enumerate(config.widths)}
-    values |= {name: (getattr(config, name), least) for name, least in numbers.items()}
-    for name, (value, least) in values.items():
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{name} must be an integer, not {value!r}")
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, not {value}")
-
-
-def _from_dict(cls: type[_Config], values: Mapping[str, Any], network: str) -> _Config:
-    known = [field.name for field in fields(cls)]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise ValueError(
-            f"unknown field {unknown[0]!r} in the configuration of the {network}; "
-            f"the fields are {', '.join(known)}"
-        )
-    return cls(**dict(values))
-
-
-def _check_images(images: Tensor) -> None:
-    if not isinstance(images, Tensor) or not images.is_floating_point():
-        found = images.dtype if isinstance(images, Tensor) else type(images).__name__
-        raise TypeError(
-            f"images must be a floating-point tensor with values in [0, 1], not {found}"
-        )
-    if images.ndim != 4 or tuple(images.shape[1:]) != (1, IMAGE_SIDE, IMAGE_SIDE):
-        raise ValueError(
-            f"images must have shape (B, 1, {IMAGE_SIDE}, {IMAGE_SIDE}), not {tuple(images.shape)}"
-        )
-
-
-class _Baseline(nn.Module):
-    """What the networks of this module share: passing in pieces, and checkpoints."""
-
-    _what = "network"
-
-    def _in_pieces(self, compute: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
-        """Apply a map row by row; in evaluation without gradients, to a part at a time."""
-        if not self.training and not torch.is_grad_enabled() and len(batch) > _CHUNK:
-            return torch.cat([compute(part) for part in batch.split(_CHUNK)])
-        return compute(batch)
-
-    def checkpoint_state(self) -> dict[str, Tensor]:
-        """Return what was learned: parameters and batch-norm statistics.
-
-        Returns
-        -------
-        dict of str to torch.Tensor
-            Contiguous copies on the CPU.
-        """
-        return {
-            name: tensor.detach().cpu().clone().contiguous()
-            for name, tensor in self.state_dict().items()
-        }
-
-    def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
-        """Load what :meth:`checkpoint_state` returned.
-
-        The network stays in the mode it was in. Nothing is changed if the state does not
-        fit.
-
-        Parameters
-        ----------
-        state : mapping of str to torch.Tensor
-            Every key of :meth:`checkpoint_state`, and no other.
-
-        Raises
-        ------
-        ValueError
-            If a key is missing or unexpected, or if a tensor has the wrong shape.
-        """
-        own = self.state_dict()
-        missing = sorted(set(own) - set(state))
-        unexpected = sorted(set(state) - set(own))
-        wrong = ""
-        if missing or unexpected:
-            kind, names = ("lacks", missing) if missing else ("has the unexpected", unexpected)
-            wrong = f"it {kind} {names[0]!r} (and {len(names) - 1} more)"
-        else:
-            for name, tensor in own.items():
-                if state[name].shape != tensor.shape:
-                    wrong = (
-                        f"{name!r} has shape {tuple(state[name].shape)}, expected "
-                        f"{tuple(tensor.shape)}"
-                    )
-                    break
-        if wrong:
-            raise ValueError(
-                f"the checkpoint does not belong to a {self._what} of this configuration: "
-                f"{wrong}; make the network from the configuration stored with the checkpoint"
-            )
-        self.load_state_dict(dict(state), strict=True)
+_FIRST_LOGIT = -2.0
 
 
 # ---------------------------------------------------------------- the classifier
 
 
 @dataclass(frozen=True)
-class PlainCNNConfig:
+class PlainCNNConfig(NetworkConfig):
     """The shape of a :class:`PlainCNN`.
 
     Parameters
@@ -187,6 +79,8 @@ class PlainCNNConfig:
         If a value lies outside its range.
     """
 
+    network: ClassVar[str] = "plain network"
+
     widths: tuple[int, int, int] = (12, 24, 36)
     latent: int = 24
     hidden: int = 64
@@ -194,41 +88,11 @@ class PlainCNNConfig:
 
     def __post_init__(self) -> None:
         """Check every field, and turn a list of widths (from JSON) into a tuple."""
-        _check_numbers(self, {"latent": 1, "hidden": 1, "classes": 2}, widths=3)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold.
-
-        Returns
-        -------
-        dict
-            Field name to value, with ``widths`` as a list.
-        """
-        return {**asdict(self), "widths": list(self.widths)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> PlainCNNConfig:
-        """Make a configuration from a dictionary, as :meth:`to_dict` returns it.
-
-        Parameters
-        ----------
-        values : mapping
-            Field name to value. Fields that are absent keep their defaults.
-
-        Returns
-        -------
-        PlainCNNConfig
-            The configuration.
-
-        Raises
-        ------
-        ValueError
-            If a name is not a field, or a value is outside its range.
-        """
-        return _from_dict(cls, values, "plain network")
+        self._check_widths(3)
+        self._check_numbers(latent=1, hidden=1, classes=2)
 
 
-class PlainCNN(_Baseline):
+class PlainCNN(Network):
     """A digit classifier made of ordinary convolutions.
 
     Parameters
@@ -252,15 +116,11 @@ class PlainCNN(_Baseline):
         If ``config`` is not a :class:`PlainCNNConfig`.
     """
 
-    _what = "plain network"
+    config: PlainCNNConfig
 
     def __init__(self, config: PlainCNNConfig | None = None) -> None:
         super().__init__()
-        self.config = config if config is not None else PlainCNNConfig()
-        if not isinstance(self.config, PlainCNNConfig):
-            raise TypeError(
-                f"a PlainCNN is made from a PlainCNNConfig, not a {type(config).__name__}"
-            )
+        self.config = self._configured(PlainCNNConfig, config)
         stages: OrderedDict[str, nn.Module] = OrderedDict()
         channels = 1
         for number, width in enumerate(self.config.widths, start=1):
@@ -300,9 +160,10 @@ class PlainCNN(_Baseline):
         TypeError
             If ``images`` is not a floating-point tensor.
         ValueError
-            If the shape of ``images`` is another one.
+            If the shape of ``images`` is another one, or if a value is not finite or far
+            outside ``[0, 1]`` (see :func:`utils.models.base.check_images`).
         """
-        _check_images(images)
+        check_images(images, IMAGE_SIDE)
         found: dict[str, Tensor] = {}
         tensor = images
         for name, stage in self.stages.named_children():
@@ -332,9 +193,10 @@ class PlainCNN(_Baseline):
         TypeError
             If ``images`` is not a floating-point tensor.
         ValueError
-            If the shape of ``images`` is another one.
+            If the shape of ``images`` is another one, or if a value is not finite or far
+            outside ``[0, 1]`` (see :func:`utils.models.base.check_images`).
         """
-        _check_images(images)
+        check_images(images, IMAGE_SIDE)
         return self._in_pieces(self.stages, images)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -355,7 +217,8 @@ class PlainCNN(_Baseline):
         TypeError
             If ``images`` is not a floating-point tensor.
         ValueError
-            If the shape of ``images`` is another one.
+            If the shape of ``images`` is another one, or if a value is not finite or far
+            outside ``[0, 1]`` (see :func:`utils.models.base.check_images`).
         """
         return self.classifier(self.encode(images))
 
@@ -382,7 +245,7 @@ class VAEOutput(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ConvVAEConfig:
+class ConvVAEConfig(NetworkConfig):
     """The shape of a :class:`ConvVAE`.
 
     Parameters
@@ -404,47 +267,19 @@ class ConvVAEConfig:
         If a value lies outside its range.
     """
 
+    network: ClassVar[str] = "convolutional auto-encoder"
+
     latent: int = 16
     widths: tuple[int, int] = (24, 40)
     last: int = 12
 
     def __post_init__(self) -> None:
         """Check every field, and turn a list of widths (from JSON) into a tuple."""
-        _check_numbers(self, {"latent": 1, "last": 1}, widths=2)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold.
-
-        Returns
-        -------
-        dict
-            Field name to value, with ``widths`` as a list.
-        """
-        return {**asdict(self), "widths": list(self.widths)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ConvVAEConfig:
-        """Make a configuration from a dictionary, as :meth:`to_dict` returns it.
-
-        Parameters
-        ----------
-        values : mapping
-            Field name to value. Fields that are absent keep their defaults.
-
-        Returns
-        -------
-        ConvVAEConfig
-            The configuration.
-
-        Raises
-        ------
-        ValueError
-            If a name is not a field, or a value is outside its range.
-        """
-        return _from_dict(cls, values, "auto-encoder")
+        self._check_widths(2)
+        self._check_numbers(latent=1, last=1)
 
 
-class ConvVAE(_Baseline):
+class ConvVAE(Network):
     """A small convolutional variational auto-encoder of 28 × 28 digits.
 
     The encoder gives every image a normal distribution over codes with a diagonal
@@ -467,17 +302,17 @@ class ConvVAE(_Baseline):
     The log-variance is ``8 tanh(a/8)`` of what the last layer gives, ``a``. Near zero that
     is ``a`` itself; far away it stays within ±8, so that no step of the training can send a
     variance to infinity.
+
+    The bias of the last layer starts at −2, which is ink with probability 0.12 at every
+    pixel; about that share of the pixels of a digit is ink. A bias of zero would start from
+    grey pictures, and the first steps would be spent on making them dark.
     """
 
-    _what = "convolutional auto-encoder"
+    config: ConvVAEConfig
 
     def __init__(self, config: ConvVAEConfig | None = None) -> None:
         super().__init__()
-        self.config = config if config is not None else ConvVAEConfig()
-        if not isinstance(self.config, ConvVAEConfig):
-            raise TypeError(
-                f"a ConvVAE is made from a ConvVAEConfig, not a {type(config).__name__}"
-            )
+        self.config = self._configured(ConvVAEConfig, config)
         outer, inner = self.config.widths
         side = IMAGE_SIDE // 4
         self.encoder = nn.Sequential(
@@ -503,6 +338,7 @@ class ConvVAE(_Baseline):
             nn.ReLU(),
             nn.Conv2d(self.config.last, 1, 3, padding=1),
         )
+        nn.init.constant_(cast(Tensor, self.decoder[-1].bias), _FIRST_LOGIT)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the posterior of the code of each image.
@@ -527,9 +363,10 @@ class ConvVAE(_Baseline):
         TypeError
             If ``images`` is not a floating-point tensor.
         ValueError
-            If the shape of ``images`` is another one.
+            If the shape of ``images`` is another one, or if a value is not finite or far
+            outside ``[0, 1]`` (see :func:`utils.models.base.check_images`).
         """
-        _check_images(images)
+        check_images(images, IMAGE_SIDE)
         mean, raw = self._in_pieces(self.encoder, images).chunk(2, dim=1)
         return mean, _LARGEST_LOG_VARIANCE * torch.tanh(raw / _LARGEST_LOG_VARIANCE)
 
@@ -586,7 +423,8 @@ class ConvVAE(_Baseline):
         TypeError
             If ``images`` is not a floating-point tensor.
         ValueError
-            If the shape of ``images`` is another one.
+            If the shape of ``images`` is another one, or if a value is not finite or far
+            outside ``[0, 1]`` (see :func:`utils.models.base.check_images`).
         """
         mean, log_variance = self.encode(images)
         device = mean.device if generator is None else generator.device

@@ -54,14 +54,16 @@ import contextlib
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, Self, cast, get_args
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, cast, get_args
 
 import torch
 from e2cnn import gspaces, kernels
 from e2cnn import nn as enn
 from e2cnn.kernels.irreps_basis import R2ContinuousRotationsSolution
 from torch import Tensor, nn
+
+from utils.models.base import Network, NetworkConfig, check_image_shape, check_images
 
 __all__ = [
     "SO2CNN",
@@ -82,73 +84,14 @@ GROUP_ORDERS = (4, 8, 16)
 MAX_FREQUENCIES = (1, 8)
 IMAGE_SIDE = 28
 GRID_SIDE = 29
-_CHUNK = 256
 _HALF_PIXEL = (-1 / 16, 9 / 16, 9 / 16, -1 / 16)
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
-class SteerableConfig:
-    """What the configurations of this module share: their checks, and their way to JSON."""
+class SteerableConfig(NetworkConfig):
+    """What the configurations of this module share."""
 
-    def _check(self, **least: int) -> None:
-        """Check that the named fields are integers, at least so large; and the widths."""
-        widths = cast(Any, self).widths
-        if not isinstance(widths, (tuple, list)):
-            raise TypeError(f"widths must be three integers such as (4, 6, 8), not {widths!r}")
-        object.__setattr__(self, "widths", tuple(widths))  # JSON knows lists only
-        if len(widths) != 3:
-            raise ValueError(
-                f"widths must have three entries, one for each inner convolution, but "
-                f"{tuple(widths)!r} has {len(widths)}"
-            )
-        numbers = [(name, getattr(self, name), smallest) for name, smallest in least.items()]
-        numbers += [(f"widths[{i}]", width, 1) for i, width in enumerate(widths)]
-        for name, value, smallest in numbers:
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"{name} must be an integer, not {value!r}")
-            if value < smallest:
-                raise ValueError(f"{name} must be at least {smallest}, not {value}")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold.
-
-        Returns
-        -------
-        dict
-            Field name to value, with ``widths`` as a list.
-        """
-        values = asdict(cast(Any, self))
-        return {**values, "widths": list(values["widths"])}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Make a configuration from a dictionary, as :meth:`to_dict` returns it.
-
-        Parameters
-        ----------
-        values : mapping
-            Field name to value. Fields that are absent keep their defaults.
-
-        Returns
-        -------
-        RotationCNNConfig or SO2CNNConfig
-            The configuration.
-
-        Raises
-        ------
-        TypeError
-            If a value has the wrong type.
-        ValueError
-            If a name is not a field, or a value is outside its range.
-        """
-        known = [field.name for field in fields(cast(Any, cls))]
-        unknown = sorted(set(values) - set(known))
-        if unknown:
-            raise ValueError(
-                f"unknown field {unknown[0]!r} in the configuration of the rotation network; "
-                f"the fields are {', '.join(known)}"
-            )
-        return cls(**dict(values))
+    network: ClassVar[str] = "rotation network"
 
 
 @dataclass(frozen=True)
@@ -189,7 +132,8 @@ class RotationCNNConfig(SteerableConfig):
 
     def __post_init__(self) -> None:
         """Check every field, and turn a list of widths (from JSON) into a tuple."""
-        self._check(group_order=1, copies=1, hidden=1, classes=2)
+        self._check_widths(3)
+        self._check_numbers(group_order=1, copies=1, hidden=1, classes=2)
         if self.group_order not in GROUP_ORDERS:
             raise ValueError(
                 f"group_order must be one of {', '.join(map(str, GROUP_ORDERS))}, "
@@ -236,7 +180,8 @@ class SO2CNNConfig(SteerableConfig):
     def __post_init__(self) -> None:
         """Check every field, and turn a list of widths (from JSON) into a tuple."""
         least, most = MAX_FREQUENCIES
-        self._check(max_frequency=least, copies=1, hidden=1, classes=2)
+        self._check_widths(3)
+        self._check_numbers(max_frequency=least, copies=1, hidden=1, classes=2)
         if self.max_frequency > most:
             raise ValueError(
                 f"max_frequency must be at most {most}, not {self.max_frequency}: the filters of "
@@ -269,20 +214,7 @@ def centred_on_odd_grid(images: Tensor) -> Tensor:
     ValueError
         If the shape is another one.
     """
-    if not isinstance(images, Tensor) or not images.is_floating_point():
-        found = images.dtype if isinstance(images, Tensor) else type(images).__name__
-        raise TypeError(
-            f"images must be a floating-point tensor with values in [0, 1], not {found}"
-        )
-    sides = (IMAGE_SIDE, GRID_SIDE)
-    if (
-        images.ndim != 4
-        or images.shape[1] != 1
-        or tuple(images.shape[2:]) not in {(side, side) for side in sides}
-    ):
-        raise ValueError(
-            f"images must have shape (B, 1, 28, 28) or (B, 1, 29, 29), not {tuple(images.shape)}"
-        )
+    check_image_shape(images, IMAGE_SIDE, GRID_SIDE)
     if images.shape[-1] == GRID_SIDE:
         return images
     weights = images.new_tensor(_HALF_PIXEL)
@@ -298,8 +230,8 @@ def _quiet_e2cnn() -> Iterator[None]:
         yield
 
 
-class SteerableNetwork(nn.Module, ABC):
-    """What the networks of this module share: images in pieces, the classifier, checkpoints.
+class SteerableNetwork(Network, ABC):
+    """What the networks of this module share: the way in, the classifier, the learned state.
 
     A subclass sets ``image_type``, ``trunk`` (from images to the latent code on a grid of
     one pixel) and ``classifier``.
@@ -323,12 +255,11 @@ class SteerableNetwork(nn.Module, ABC):
         """Pool codes to numbers that do not change when the image turns."""
 
     def _encode(self, images: Tensor) -> Tensor:
+        check_images(images, IMAGE_SIDE, GRID_SIDE)
         grid = centred_on_odd_grid(images)
         if len(grid) == 0:
             return grid.new_zeros(0, *self._code_shape)
-        if not self.training and not torch.is_grad_enabled() and len(grid) > _CHUNK:
-            return torch.cat([self._encode_piece(part) for part in grid.split(_CHUNK)])
-        return self._encode_piece(grid)
+        return self._in_pieces(self._encode_piece, grid)
 
     def _encode_piece(self, grid: Tensor) -> Tensor:
         features = self.trunk(enn.GeometricTensor(grid, self.image_type)).tensor
@@ -367,12 +298,17 @@ class SteerableNetwork(nn.Module, ABC):
         TypeError
             If ``images`` is not a floating-point tensor.
         ValueError
-            If the shape of ``images`` is another one.
+            If the shape of ``images`` is another one, or if a value is not finite or far
+            outside ``[0, 1]`` (see :func:`utils.models.base.check_images`).
         """
         return cast(Tensor, self.classifier(self.pool(self._encode(images))))
 
     def _learned(self) -> dict[str, Tensor]:
-        """Name every trainable parameter and every batch-norm statistic, without copying."""
+        """Name every trainable parameter and every batch-norm statistic, without copying.
+
+        The expanded filters of e2cnn are left out. They follow from the parameters, and
+        they are what goes stale when a state is loaded in the wrong mode.
+        """
         learned: dict[str, Tensor] = {
             name: parameter
             for name, parameter in self.named_parameters()
@@ -384,61 +320,11 @@ class SteerableNetwork(nn.Module, ABC):
                     learned[f"{prefix}.{name}"] = buffer
         return learned
 
-    def checkpoint_state(self) -> dict[str, Tensor]:
-        """Return what was learned: parameters and batch-norm statistics, and nothing else.
-
-        The expanded filters of e2cnn are left out. They follow from the parameters, and
-        they are what goes stale when a state is loaded in the wrong mode.
-
-        Returns
-        -------
-        dict of str to torch.Tensor
-            Contiguous copies on the CPU, the same in training and in evaluation mode.
-        """
-        return {
-            name: tensor.detach().cpu().clone().contiguous()
-            for name, tensor in self._learned().items()
-        }
-
-    def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
-        """Load what :meth:`checkpoint_state` returned, and rebuild the expanded filters.
-
-        The network stays in the mode it was in. Nothing is changed if the state does not
-        fit.
-
-        Parameters
-        ----------
-        state : mapping of str to torch.Tensor
-            Every key of :meth:`checkpoint_state`, and no other.
-
-        Raises
-        ------
-        ValueError
-            If a key is missing or unexpected, or if a tensor has the wrong shape.
-        """
-        own = self._learned()
-        missing = sorted(set(own) - set(state))
-        unexpected = sorted(set(state) - set(own))
-        if missing or unexpected:
-            kind, names = ("lacks", missing) if missing else ("has the unexpected", unexpected)
-            raise ValueError(
-                f"the checkpoint does not belong to a rotation network of this configuration: "
-                f"it {kind} {names[0]!r} (and {len(names) - 1} more); make the network from the "
-                f"configuration stored with the checkpoint"
-            )
-        for name, tensor in own.items():
-            if tuple(state[name].shape) != tuple(tensor.shape):
-                raise ValueError(
-                    f"the checkpoint does not belong to a rotation network of this "
-                    f"configuration: {name!r} has shape {tuple(state[name].shape)}, expected "
-                    f"{tuple(tensor.shape)}; make the network from the configuration stored "
-                    f"with the checkpoint"
-                )
+    def _load(self, state: Mapping[str, Tensor]) -> None:
+        """Copy a state that fits, and rebuild the expanded filters."""
         mode = self.training
         self.train()  # drops the expanded filters, so that no stale one can survive
-        with torch.no_grad():
-            for name, tensor in self._learned().items():
-                tensor.copy_(state[name])
+        super()._load(state)
         self.train(mode)  # in evaluation mode e2cnn expands the new filters here
 
 
@@ -461,14 +347,16 @@ class RotationCNN(SteerableNetwork):
     *Modes.* An e2cnn convolution keeps its expanded filter as a buffer in evaluation mode
     and throws it away in training mode. A ``state_dict`` taken in one mode and loaded with
     ``strict=False`` in the other leaves old filters in place without an error. Use
-    :meth:`~SteerableNetwork.checkpoint_state` and
-    :meth:`~SteerableNetwork.load_checkpoint_state`, which hold only what was learned and are
-    exact in both modes.
+    :meth:`~utils.models.base.Network.checkpoint_state` and
+    :meth:`~utils.models.base.Network.load_checkpoint_state`, which hold only what was
+    learned and are exact in both modes.
     """
+
+    config: RotationCNNConfig
 
     def __init__(self, config: RotationCNNConfig | None = None) -> None:
         super().__init__()
-        self.config = config if config is not None else RotationCNNConfig()
+        self.config = self._configured(RotationCNNConfig, config)
         n = self.config.group_order
         space = gspaces.Rot2dOnR2(N=n)
         image = enn.FieldType(space, [space.trivial_repr])
@@ -528,7 +416,8 @@ class RotationCNN(SteerableNetwork):
         TypeError
             If ``images`` is not a floating-point tensor.
         ValueError
-            If the shape of ``images`` is another one.
+            If the shape of ``images`` is another one, or if a value is not finite or far
+            outside ``[0, 1]`` (see :func:`utils.models.base.check_images`).
         """
         return self._encode(images)
 
@@ -717,13 +606,16 @@ class SO2CNN(SteerableNetwork):
     angles, because a turned image has to be interpolated and the filters are sampled on
     pixels.
 
-    *Modes.* As with :class:`RotationCNN`, use :meth:`~SteerableNetwork.checkpoint_state` and
-    :meth:`~SteerableNetwork.load_checkpoint_state`, and never ``state_dict``.
+    *Modes.* As with :class:`RotationCNN`, use
+    :meth:`~utils.models.base.Network.checkpoint_state` and
+    :meth:`~utils.models.base.Network.load_checkpoint_state`, and never ``state_dict``.
     """
+
+    config: SO2CNNConfig
 
     def __init__(self, config: SO2CNNConfig | None = None) -> None:
         super().__init__()
-        self.config = config if config is not None else SO2CNNConfig()
+        self.config = self._configured(SO2CNNConfig, config)
         top, copies = self.config.max_frequency, self.config.copies
         space = _ContinuousRotations(top)
         image = enn.FieldType(space, [space.trivial_repr])
@@ -779,7 +671,8 @@ class SO2CNN(SteerableNetwork):
         TypeError
             If ``images`` is not a floating-point tensor.
         ValueError
-            If the shape of ``images`` is another one.
+            If the shape of ``images`` is another one, or if a value is not finite or far
+            outside ``[0, 1]`` (see :func:`utils.models.base.check_images`).
         """
         return self._encode(images)
 

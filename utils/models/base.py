@@ -1,0 +1,317 @@
+"""What every network of the book shares.
+
+A network is made from one frozen dataclass, its configuration, which travels to JSON and back
+(:class:`NetworkConfig`). The network itself (:class:`Network`) knows what of its state was
+learned, takes a large batch in pieces where that is safe, and looks at images before it reads
+them (:func:`check_images`)::
+
+    @dataclass(frozen=True)
+    class MixerConfig(NetworkConfig):
+        network: ClassVar[str] = "mixer"
+        width: int = 32
+
+        def __post_init__(self) -> None:
+            self._check_numbers(width=1)
+
+    class Mixer(Network):
+        config: MixerConfig
+
+        def __init__(self, config: MixerConfig | None = None) -> None:
+            super().__init__()
+            self.config = self._configured(MixerConfig, config)
+
+        def encode(self, images: Tensor) -> Tensor:
+            check_images(images, 28)
+            return self._in_pieces(self.blocks, images)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from typing import Any, ClassVar, Self, TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["TOLERATED", "Network", "NetworkConfig", "check_image_shape", "check_images"]
+
+TOLERATED = (-0.5, 1.5)
+"""Least and largest value of a pixel that a network accepts.
+
+Pixels lie in ``[0, 1]``. A cubic spline overshoots at sharp edges, so turned digits need some
+room on both sides.
+"""
+
+_Config = TypeVar("_Config", bound="NetworkConfig")
+
+
+# ---------------------------------------------------------------- configuration
+
+
+class NetworkConfig:
+    """The configuration of a network: its checks, and its way to JSON and back.
+
+    A subclass is a frozen dataclass whose fields are numbers, strings and tuples of numbers,
+    each with a default.
+
+    Attributes
+    ----------
+    network : str
+        What sentences about the network call it, such as ``"rotation network"``.
+    """
+
+    network: ClassVar[str] = "network"
+
+    def _check_numbers(self, **least: int) -> None:
+        """Check that the named fields are whole numbers, each at least as large as given."""
+        for name, smallest in least.items():
+            _check_number(name, getattr(self, name), smallest)
+
+    def _check_widths(self, count: int) -> None:
+        """Check that ``widths`` are so many whole numbers, and make a list (from JSON) a tuple."""
+        widths = cast(Any, self).widths
+        if not isinstance(widths, (tuple, list)):
+            raise TypeError(f"widths must be {count} integers, not {widths!r}")
+        object.__setattr__(self, "widths", tuple(widths))
+        if len(widths) != count:
+            raise ValueError(
+                f"widths must have {count} entries, one for each inner convolution, but "
+                f"{tuple(widths)!r} has {len(widths)}"
+            )
+        for number, width in enumerate(widths):
+            _check_number(f"widths[{number}]", width, 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a dictionary that JSON can hold.
+
+        Returns
+        -------
+        dict
+            Field name to value, with tuples as lists.
+        """
+        values = asdict(cast(Any, self))
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Make a configuration from a dictionary, as :meth:`to_dict` returns it.
+
+        Parameters
+        ----------
+        values : mapping
+            Field name to value. Fields that are absent keep their defaults.
+
+        Returns
+        -------
+        NetworkConfig
+            The configuration, of the class on which the method was called.
+
+        Raises
+        ------
+        TypeError
+            If a value has the wrong type.
+        ValueError
+            If a name is not a field, or a value is outside its range.
+        """
+        known = [field.name for field in fields(cast(Any, cls))]
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise ValueError(
+                f"unknown field {unknown[0]!r} in the configuration of the {cls.network}; "
+                f"the fields are {', '.join(known)}"
+            )
+        return cls(**dict(values))
+
+
+def _check_number(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an integer, not {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, not {value}")
+
+
+# ---------------------------------------------------------------- the network
+
+
+class Network(nn.Module):
+    """A network that is made from a configuration and can be kept as a checkpoint.
+
+    A subclass sets ``config`` with ``_configured``. If its state holds more than what was
+    learned, it says in ``_learned`` which tensors were.
+    """
+
+    config: NetworkConfig
+    _rows: ClassVar[int] = 256  # of a piece, in evaluation
+
+    def _configured(self, kind: type[_Config], config: _Config | None) -> _Config:
+        """Return the configuration, or the default one if none is given."""
+        config = config if config is not None else kind()
+        if not isinstance(config, kind):
+            raise TypeError(
+                f"{type(self).__name__} is made from a {kind.__name__}, not a "
+                f"{type(config).__name__}"
+            )
+        return config
+
+    def _in_pieces(self, compute: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+        """Apply a map row by row; in evaluation without gradients, to a part at a time."""
+        if not self.training and not torch.is_grad_enabled() and len(batch) > self._rows:
+            return torch.cat([compute(part) for part in batch.split(self._rows)])
+        return compute(batch)
+
+    def _learned(self) -> dict[str, Tensor]:
+        """Name every tensor that was learned, without copying."""
+        return dict(self.state_dict())
+
+    def checkpoint_state(self) -> dict[str, Tensor]:
+        """Return what was learned: parameters and batch-norm statistics.
+
+        Returns
+        -------
+        dict of str to torch.Tensor
+            Contiguous copies on the CPU, the same in training and in evaluation mode.
+        """
+        return {
+            name: tensor.detach().cpu().clone().contiguous()
+            for name, tensor in self._learned().items()
+        }
+
+    def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
+        """Load what :meth:`checkpoint_state` returned.
+
+        The network stays in the mode it was in. Nothing is changed if the state does not
+        fit.
+
+        Parameters
+        ----------
+        state : mapping of str to torch.Tensor
+            Every key of :meth:`checkpoint_state`, and no other.
+
+        Raises
+        ------
+        ValueError
+            If a key is missing or unexpected, or if a tensor has the wrong shape.
+        """
+        own = self._learned()
+        missing = sorted(set(own) - set(state))
+        unexpected = sorted(set(state) - set(own))
+        wrong = ""
+        if missing or unexpected:
+            kind, names = ("lacks", missing) if missing else ("has the unexpected", unexpected)
+            wrong = f"it {kind} {names[0]!r} (and {len(names) - 1} more)"
+        for name in () if wrong else own:
+            found, expected = tuple(state[name].shape), tuple(own[name].shape)
+            if found != expected:
+                wrong = f"{name!r} has shape {found}, expected {expected}"
+                break
+        if wrong:
+            raise ValueError(
+                f"the checkpoint does not belong to a {self.config.network} of this "
+                f"configuration: {wrong}; make the network from the configuration stored with "
+                f"the checkpoint"
+            )
+        self._load(state)
+
+    def _load(self, state: Mapping[str, Tensor]) -> None:
+        """Copy a state that fits."""
+        with torch.no_grad():
+            for name, tensor in self._learned().items():
+                tensor.copy_(state[name])
+
+
+# ---------------------------------------------------------------- images
+
+
+def check_image_shape(images: Tensor, *sides: int) -> None:
+    """Refuse what is not a floating-point batch of square images with one channel.
+
+    Parameters
+    ----------
+    images : torch.Tensor
+        What should have shape ``(B, 1, side, side)``.
+    *sides : int
+        The sides that are accepted, in pixels.
+
+    Raises
+    ------
+    TypeError
+        If ``images`` is not a floating-point tensor.
+    ValueError
+        If the shape is another one.
+    """
+    if not isinstance(images, Tensor) or not images.is_floating_point():
+        found = images.dtype if isinstance(images, Tensor) else type(images).__name__
+        raise TypeError(
+            f"images must be a floating-point tensor with values in [0, 1], not {found}; for "
+            f"bytes from 0 to 255, pass images.float() / 255"
+        )
+    shapes = [(1, side, side) for side in sides]
+    if images.ndim != 4 or tuple(images.shape[1:]) not in shapes:
+        expected = " or ".join(f"(B, 1, {side}, {side})" for side in sides)
+        raise ValueError(f"images must have shape {expected}, not {tuple(images.shape)}")
+
+
+def check_images(images: Tensor, *sides: int) -> None:
+    """Refuse what a network for digits cannot read: at its door, in one sentence.
+
+    Bytes divided by nothing, standardised pixels and values that are not numbers pass
+    through a network without an error, and the result means nothing.
+
+    Parameters
+    ----------
+    images : torch.Tensor
+        What should have shape ``(B, 1, side, side)`` and values in ``[0, 1]``. Values within
+        :data:`TOLERATED` are accepted.
+    *sides : int
+        The sides that are accepted, in pixels.
+
+    Raises
+    ------
+    TypeError
+        If ``images`` is not a floating-point tensor.
+    ValueError
+        If the shape is another one, if a value is NaN or infinite, or if a value lies
+        outside :data:`TOLERATED`.
+
+    Notes
+    -----
+    The values are looked at once, for their least and their largest. Where they are not
+    known, their check is left out: inside ``torch.func.vmap``, on the meta device, and while
+    ``torch.compile``, ``torch.export`` or a CUDA graph records a computation.
+    """
+    check_image_shape(images, *sides)
+    known = _range(images)
+    if known is None:
+        return
+    (least, largest), (lower, upper) = known, TOLERATED
+    if not (math.isfinite(least) and math.isfinite(largest)):
+        rows = (~images.detach().isfinite()).flatten(1).any(dim=1)
+        raise ValueError(
+            f"images must hold finite values, but {int(rows.sum())} of {len(images)} hold NaN or "
+            f"infinite ones, the first in row {int(rows.int().argmax())}; leave these out or mend "
+            f"what made them"
+        )
+    if least < lower or largest > upper:
+        wrong = f"the largest is {largest:.4g}" if largest > upper else f"the least is {least:.4g}"
+        raise ValueError(
+            f"images must have values in [0, 1] (an overshoot to [{lower:g}, {upper:g}] is "
+            f"accepted), but {wrong}; divide bytes by 255, and undo a standardisation"
+        )
+
+
+def _range(images: Tensor) -> tuple[float, float] | None:
+    """Return the least and the largest value, or nothing where they are not known."""
+    if images.numel() == 0 or torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return None
+    if images.is_cuda and torch.cuda.is_current_stream_capturing():
+        return None
+    try:
+        least, largest = torch.aminmax(images.detach())
+        return float(least), float(largest)
+    except RuntimeError:  # PyTorch's answer wherever a tensor has a shape and no values
+        return None
