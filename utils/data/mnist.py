@@ -47,7 +47,6 @@ __all__ = [
     "MNIST_VARIABLE",
     "Digits",
     "RotatedDigits",
-    "data_checksum",
     "download",
     "indices_without_small",
     "load_full",
@@ -656,38 +655,3 @@ def _protocol_indices(
     extra = order[sizes[0] : sizes[0] + sizes[1] - test_count]
     for_test = torch.cat([torch.arange(test_count) + len(train_labels), extra])
     return for_training, for_test[torch.from_numpy(generator.permutation(len(for_test)))]
-
-
-def data_checksum(*tensors: Tensor) -> str:
-    """Return one SHA-256 over the types, shapes and values of tensors, in order.
-
-    Parameters
-    ----------
-    *tensors : torch.Tensor
-        The tensors, at least one. Their device and memory layout do not matter.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-
-    Raises
-    ------
-    ValueError
-        If no tensor is given.
-
-    Notes
-    -----
-    Values are compared bit by bit. Turned images may differ in the last bit between
-    machines whose mathematical libraries round differently; upright images, labels,
-    angles and indices do not.
-    """
-    if not tensors:
-        raise ValueError("data_checksum needs at least one tensor")
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        array = np.ascontiguousarray(tensor.detach().cpu().numpy())
-        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        digest.update(f"{array.dtype.str}{array.shape};".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()

@@ -40,13 +40,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, cast, get_args
+from typing import ClassVar, Literal, NamedTuple, Protocol, cast, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from utils.data.qm9 import ATOM_SYMBOLS, BOND_ORDERS, MAX_ATOMS, NO_ATOM, check_dense
+from utils.models.base import Network, NetworkConfig
 from utils.models.permutation import GraphFeatures, SymmetricEquivariantLinear, unordered_pairs
 
 __all__ = [
@@ -73,7 +74,7 @@ _LOG_VARIANCE = (-5.5, 5.0)  # middle and half width of the range of the log-var
 
 
 @dataclass(frozen=True)
-class GraphVAEConfig:
+class GraphVAEConfig(NetworkConfig):
     """The shape of a :class:`GraphVAE`.
 
     Parameters
@@ -102,6 +103,7 @@ class GraphVAEConfig:
         If a value lies outside its range, or the decoder does not fit the code.
     """
 
+    network: ClassVar[str] = "graph auto-encoder"
     latent_channels: int = 1
     encoder: Encoder = "messages"
     decoder: Decoder = "section"
@@ -115,20 +117,14 @@ class GraphVAEConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        for name in (
-            "latent_channels",
-            "encoder_width",
-            "encoder_depth",
-            "decoder_width",
-            "decoder_depth",
-            "frequencies",
-        ):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"{name} must be an integer, not {value!r}")
-            least = 0 if name == "frequencies" else 1
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, not {value}")
+        self._check_numbers(
+            latent_channels=1,
+            encoder_width=1,
+            encoder_depth=1,
+            decoder_width=1,
+            decoder_depth=1,
+            frequencies=0,
+        )
         for name, choices in (("encoder", get_args(Encoder)), ("decoder", get_args(Decoder))):
             if getattr(self, name) not in choices:
                 raise ValueError(
@@ -557,7 +553,7 @@ _DECODERS = {
 # ---------------------------------------------------------------- the model
 
 
-class GraphVAE(nn.Module):
+class GraphVAE(Network):
     """A variational auto-encoder of graphs on nine slots, equivariant under S_9.
 
     Parameters
@@ -571,9 +567,11 @@ class GraphVAE(nn.Module):
     -0.5: a hard bound has no gradient outside.
     """
 
+    config: GraphVAEConfig
+
     def __init__(self, config: GraphVAEConfig | None = None) -> None:
         super().__init__()
-        self.config = config = config or GraphVAEConfig()
+        self.config = config = self._configured(GraphVAEConfig, config)
         self.encoder = _ENCODERS[config.encoder](config)
         self.head = nn.Linear(config.encoder_width, 2 * config.latent_channels)
         self.decoder = _DECODERS[config.decoder](config)

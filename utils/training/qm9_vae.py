@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from utils.data.mnist import data_checksum
+from utils.data.checksum import data_checksum
 from utils.data.qm9 import DenseGraphs, load_dense
 from utils.models.baselines import gaussian_kl
 from utils.training.loop import Batch, Recipe, Split

@@ -16,10 +16,10 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from utils.data.checksum import data_checksum
 from utils.data.mnist import (
     Digits,
     RotatedDigits,
-    data_checksum,
     indices_without_small,
     load_full,
     load_small,
