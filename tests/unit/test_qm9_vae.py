@@ -89,6 +89,8 @@ def test_more_channels_change_the_decoder_and_the_name() -> None:
     assert made("book", latent_channels=1) == made("book")
     four = made("book", latent_channels=4)
     assert four.preset == "book-d4"
+    assert four.recipe.epochs == 12
+    assert made("book", latent_channels=4, epochs=3).recipe.epochs == 3
     model = four.build_model()
     assert isinstance(model, GraphVAE)
     assert model.config.latent_channels == 4

@@ -179,13 +179,10 @@ _PAPER = QM9VAE(
 
 def _molecules(task: QM9VAE) -> Callable[[argparse.Namespace], Task]:
     """Let the command line choose the channels of the code too."""
-    at_scale = _at_scale(task)
 
     def make(arguments: argparse.Namespace) -> Task:
         """Return the task that the command line asks for."""
-        made = at_scale(arguments)
-        assert isinstance(made, QM9VAE)
-        return made.with_latent_channels(arguments.latent_channels)
+        return _at_scale(task.with_latent_channels(arguments.latent_channels))(arguments)
 
     return make
 
