@@ -309,6 +309,21 @@ def test_a_network_of_the_book_is_right_for_99_of_100_test_digits(name: str) -> 
     assert read_manifest(name)["metrics"]["test_accuracy"] >= 0.99
 
 
+@pytest.mark.parametrize(
+    ("preset", "digits", "least", "seconds"),
+    [("c8-norm", 10_000, 0.991, 300), ("classic", 50_000, 0.990, 1000)],
+)
+def test_the_promises_of_the_presets_hold_as_a_mean_over_seeds(
+    preset: str, digits: int, least: float, seconds: float
+) -> None:
+    names = [f"rotated-mnist-{preset}-seed{seed}" for seed in SEEDS]
+    assert mean_metric(names, "test_accuracy")[0] >= least
+    for name in names:
+        manifest = read_manifest(name)
+        assert manifest["data"]["test_digits"] == digits
+        assert manifest["cpu_seconds"] <= seconds
+
+
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_a_shipped_checkpoint_is_what_it_says(name: str) -> None:
     task, preset, seed = parts_of(name)
