@@ -236,8 +236,8 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                     ),
                     _digits(
                         "c8-norm",
-                        "as c8, the head takes the norm over the group: 99.1 % or more in less than "
-                        "five minutes of one core",
+                        "as c8, the head takes the norm over the group: 99.1 % or more in less "
+                        "than five minutes of one core",
                         epochs=5,
                         learning_rate=5e-3,
                         head="norm",
