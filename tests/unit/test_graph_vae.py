@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from typing import Literal
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from utils.data.qm9 import NO_ATOM, graph_from_smiles
+from utils.data.qm9 import NO_ATOM, graph_from_smiles, random_tie_ranks, tied_molecules
 from utils.models.graph_vae import (
     GraphLogits,
     GraphVAE,
@@ -166,6 +167,51 @@ def test_atoms_that_an_automorphism_exchanges_have_the_same_code() -> None:
     ends = mean[0, [0, 2, 3], 0]
     assert (ends - ends[0]).abs().max() < 1e-5
     assert (mean[0, 1, 0] - ends[0]).abs() > 1e-3
+
+
+# ---------------------------------------------------------------- ties
+
+TIED = GraphVAEConfig(latent_channels=2, decoder="attention", tie_ranks=True, **SMALL)
+
+
+@pytest.mark.parametrize("encoder", ["messages", "layers"])
+def test_ranks_tell_the_atoms_of_a_ring_apart(encoder: Literal["messages", "layers"]) -> None:
+    atoms, bonds = graph_from_smiles("C1CCCCC1")
+    ties = tied_molecules(atoms[None], bonds[None])
+    ranks = random_tie_ranks(atoms[None], ties, generator=torch.Generator().manual_seed(0))
+    model = network(dataclasses.replace(TIED, encoder=encoder))
+    with torch.no_grad():
+        same, _ = model.encode(atoms[None], bonds[None], torch.zeros_like(ranks))
+        apart, _ = model.encode(atoms[None], bonds[None], ranks)
+    assert (same[0, :6] - same[0, 0]).abs().max() < 1e-5
+    assert torch.pdist(apart[0, :6]).min() > 1e-4
+
+
+def test_a_network_with_ranks_commutes_with_relabelling_graph_and_ranks() -> None:
+    atoms, bonds = molecules()
+    ties = tied_molecules(atoms, bonds)
+    ranks = random_tie_ranks(atoms, ties, generator=torch.Generator().manual_seed(0))
+    assert bool(ranks.any())
+    model = network(TIED)
+    order = torch.randperm(9, generator=torch.Generator().manual_seed(5))
+    with torch.no_grad():
+        before, _ = model.encode(atoms, bonds, ranks)
+        after, _ = model.encode(*relabelled(atoms, bonds, order), ranks[:, order])
+        forgetful, _ = model.encode(*relabelled(atoms, bonds, order), ranks)
+    size = before.norm()
+    assert (after - before[:, order]).norm() <= 1e-5 * size
+    assert (forgetful - before[:, order]).norm() > 1e-3 * size  # negative control
+
+
+def test_missing_and_superfluous_ranks_are_refused() -> None:
+    atoms, bonds = molecules()
+    ranks = torch.zeros(atoms.shape, dtype=torch.int64)
+    with pytest.raises(ValueError, match="pass ranks"):
+        network(TIED).encode(atoms, bonds)
+    with pytest.raises(ValueError, match="leave them out"):
+        network(CONFIGS["section"]).encode(atoms, bonds, ranks)
+    with pytest.raises(ValueError, match="ranks must have the shape of atoms"):
+        network(TIED).encode(atoms, bonds, ranks[:, :5])
 
 
 # ---------------------------------------------------------------- the likelihood

@@ -731,3 +731,23 @@ def test_how_many_molecules_are_tied(dense):
     assert not bool((found.ambiguous & ~found.tied).any())
     assert float(found.tied.double().mean()) == pytest.approx(0.256, abs=5e-4)
     assert float(found.ambiguous.double().mean()) == pytest.approx(0.079, abs=5e-4)
+
+
+def test_tie_ranks_number_every_colour_of_an_ambiguous_molecule() -> None:
+    graphs = [qm9.graph_from_smiles(smiles) for smiles in ("C1CCCCC1", "CC(C)C", "CC1CC1")]
+    atoms, bonds = (torch.stack(part) for part in zip(*graphs, strict=True))
+    ties = qm9.tied_molecules(atoms, bonds)
+    assert ties.ambiguous.tolist() == [True, False, False]
+    draws = [
+        qm9.random_tie_ranks(atoms, ties, generator=torch.Generator().manual_seed(seed))
+        for seed in range(20)
+    ]
+    for ranks in draws:
+        assert sorted(ranks[0, :6].tolist()) == [0, 1, 2, 3, 4, 5]
+        assert not bool(ranks[0, 6:].any())
+        assert not bool(ranks[1:].any())
+    assert len({tuple(ranks[0, :6].tolist()) for ranks in draws}) > 10
+    again = qm9.random_tie_ranks(atoms, ties, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(again, draws[3])
+    with pytest.raises(ValueError, match=r"atoms of shape \(3, 9\) are expected"):
+        qm9.random_tie_ranks(atoms[:2], ties, generator=torch.Generator())

@@ -12,7 +12,7 @@ import torch
 from tiny_task import TinyConfig, TinyNet, TinyTask
 from torch import Tensor, nn
 
-from utils.data.qm9 import load_dense
+from utils.data.qm9 import load_dense, tied_molecules
 from utils.models.graph_vae import GraphVAE, GraphVAEConfig, exact_match
 from utils.training import load_checkpoint, read_manifest
 from utils.training import loop as loop_module
@@ -74,6 +74,26 @@ def test_the_parts_are_those_of_the_book_and_share_no_molecule() -> None:
     atoms, bonds = data.training_batch(rows, epoch=0)
     assert torch.equal(atoms, data.train.atoms[rows])
     assert torch.equal(bonds, data.train.bonds[rows])
+
+
+def test_ranks_of_tied_atoms_change_with_the_epoch_and_only_where_needed() -> None:
+    task = dataclasses.replace(made("smoke"), network={**made("smoke").network, "tie_ranks": True})
+    data = task.load_data()
+    rows = torch.arange(1_000)
+    atoms, bonds, first = data.training_batch(rows, epoch=0)
+    assert torch.equal(first, data.training_batch(rows, epoch=0)[2])
+    assert torch.equal(first[[7, 3]], data.training_batch(torch.tensor([7, 3]), epoch=0)[2])
+    second = data.training_batch(rows, epoch=1)[2]
+    ambiguous = tied_molecules(atoms, bonds).ambiguous
+    assert 0 < int(ambiguous.sum()) < 200
+    assert not bool(first[~ambiguous].any() or second[~ambiguous].any())
+    assert bool((first[ambiguous] != second[ambiguous]).any())
+    other = dataclasses.replace(task, seed=1).load_data()
+    assert not torch.equal(first, other.training_batch(rows, epoch=0)[2])
+    for split in ("validation", "test"):  # the same for every seed
+        assert torch.equal(data.evaluation(split)[2], other.evaluation(split)[2])  # type: ignore[arg-type]
+    loss = task.loss(task.build_model(), data.training_batch(rows[:50], 0), 0.0)
+    assert bool(loss.isfinite())
 
 
 def test_the_checksum_depends_on_every_part() -> None:

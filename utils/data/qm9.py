@@ -59,6 +59,7 @@ __all__ = [
     "load_dense",
     "property_indices",
     "random_permutations",
+    "random_tie_ranks",
     "relabel",
     "split_indices",
     "stratified_split",
@@ -1026,6 +1027,44 @@ def tied_molecules(atoms: Tensor, bonds: Tensor) -> Ties:
     chunks = zip(atoms.split(_CHUNK), bonds.split(_CHUNK), colours.split(_CHUNK), strict=True)
     found = [_ties(*chunk) for chunk in chunks]
     return Ties(colours, torch.cat([t for t, _ in found]), torch.cat([a for _, a in found]))
+
+
+def random_tie_ranks(atoms: Tensor, ties: Ties, *, generator: torch.Generator) -> Tensor:
+    """Draw numbers for the tied atoms of ambiguous molecules, colour by colour.
+
+    An encoder that reads these numbers can tell the atoms of a ring apart, which nothing in
+    the ring does. The numbers are drawn, so its codes are random too: fix the draw and say so.
+    Where nothing is ambiguous all numbers are zero, and such codes stay determined.
+
+    Parameters
+    ----------
+    atoms : torch.Tensor
+        Node types, integers, shape (N, n).
+    ties : Ties
+        What :func:`tied_molecules` found in these molecules.
+    generator : torch.Generator
+        Source of the draw.
+
+    Returns
+    -------
+    torch.Tensor
+        Int64, shape (N, n): in ambiguous molecules the atoms of a colour that k share have
+        the numbers 0, ..., k - 1 in random order; zero elsewhere.
+
+    Raises
+    ------
+    ValueError
+        If `atoms` does not have the shape of the colours.
+    """
+    if atoms.shape != ties.colours.shape:
+        raise ValueError(
+            f"atoms of shape {tuple(ties.colours.shape)} are expected, as in the molecules whose "
+            f"ties were found, not {tuple(atoms.shape)}."
+        )
+    keys = torch.rand(ties.colours.shape, generator=generator)
+    same = ties.colours[:, :, None] == ties.colours[:, None, :]
+    ranks = (same & (keys[:, :, None] > keys[:, None, :])).sum(-1)
+    return torch.where(ties.ambiguous[:, None] & (atoms != NO_ATOM), ranks, 0)
 
 
 def _ties(atoms: Tensor, bonds: Tensor, colours: Tensor) -> tuple[Tensor, Tensor]:

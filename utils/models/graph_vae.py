@@ -8,6 +8,11 @@ factorised over
 
     p(a slot holds an atom) · p(its element) · p(two atoms are bonded) · p(the order of the bond).
 
+Atoms that the graph cannot tell apart have the same code, so what joins them is lost: in a ring
+of six equal atoms each would have to be bonded to all others or to none. A network with
+``tie_ranks`` reads random numbers of such atoms beside the graph. It commutes with relabelling
+graph and numbers together; its codes depend on the draw.
+
 Every map commutes with relabelling the slots: the code of a relabelled molecule is the
 relabelled code, and a relabelled code is decoded to the relabelled distribution. So a molecule
 has one code up to the order of its entries, and the order carries nothing.
@@ -94,6 +99,9 @@ class GraphVAEConfig(NetworkConfig):
         number alone.
     lowest_frequency, highest_frequency : float
         Their range, in periods per unit; the frequencies are a geometric sequence.
+    tie_ranks : bool
+        Whether the encoder also reads numbers that tell tied atoms apart, as
+        :func:`utils.data.qm9.random_tie_ranks` draws them.
 
     Raises
     ------
@@ -114,6 +122,7 @@ class GraphVAEConfig(NetworkConfig):
     frequencies: int = 10
     lowest_frequency: float = 0.25
     highest_frequency: float = 12.0
+    tie_ranks: bool = False
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -290,6 +299,14 @@ class _Waves(nn.Module):
 # ---------------------------------------------------------------- encoders
 
 
+def _slot_types(atoms: Tensor, ranks: Tensor | None) -> Tensor:
+    """Write the type of each slot, and its rank among tied ones if given, as ones and zeros."""
+    types = functional.one_hot(atoms.long(), ELEMENTS + 1)
+    if ranks is None:
+        return types
+    return torch.cat([types, functional.one_hot(ranks, MAX_ATOMS)], -1)
+
+
 class _MessageBlock(nn.Module):
     """One round of messages between bonded slots, and a small network at each slot."""
 
@@ -326,11 +343,12 @@ class _MessageEncoder(nn.Module):
     def __init__(self, config: GraphVAEConfig) -> None:
         super().__init__()
         width = config.encoder_width
-        self.embed = nn.Linear(ELEMENTS + 1 + ORDERS + 1 + _WALKS, width)
+        known = ELEMENTS + 1 + ORDERS + 1 + _WALKS
+        self.embed = nn.Linear(known + (MAX_ATOMS if config.tie_ranks else 0), width)
         self.blocks = nn.ModuleList(_MessageBlock(width) for _ in range(config.encoder_depth))
         self.norm = nn.RMSNorm(width)
 
-    def forward(self, atoms: Tensor, bonds: Tensor) -> Tensor:
+    def forward(self, atoms: Tensor, bonds: Tensor, ranks: Tensor | None) -> Tensor:
         """Return features of shape ``(B, 9, width)``."""
         dtype = self.embed.weight.dtype
         orders = functional.one_hot(bonds.long(), ORDERS + 1)[..., 1:].to(dtype)
@@ -341,7 +359,7 @@ class _MessageEncoder(nn.Module):
         for _ in range(_WALKS):
             power = torch.bmm(power, walk)
             returns.append(power.diagonal(dim1=1, dim2=2))
-        types = functional.one_hot(atoms.long(), ELEMENTS + 1).to(dtype)
+        types = _slot_types(atoms, ranks).to(dtype)
         state = self.embed(torch.cat([types, orders.sum(2), degree, torch.stack(returns, -1)], -1))
         rows = torch.cat([orders.permute(0, 1, 3, 2), walk.unsqueeze(2)], 2)
         neighbours = rows.reshape(len(atoms), MAX_ATOMS * (ORDERS + 1), MAX_ATOMS)
@@ -394,15 +412,18 @@ class _LayeredEncoder(nn.Module):
         super().__init__()
         width = config.encoder_width
         self.stack = _EquivariantStack(
-            (ELEMENTS + 1, ORDERS + 1), width, config.encoder_depth, first=(2, 2)
+            (ELEMENTS + 1 + (MAX_ATOMS if config.tie_ranks else 0), ORDERS + 1),
+            width,
+            config.encoder_depth,
+            first=(2, 2),
         )
         self.readout = SymmetricEquivariantLinear(width, width, orders=(2, 1))
 
-    def forward(self, atoms: Tensor, bonds: Tensor) -> Tensor:
+    def forward(self, atoms: Tensor, bonds: Tensor, ranks: Tensor | None) -> Tensor:
         """Return features of shape ``(B, 9, width)``."""
         like = self.readout.node_weight
         first, second = _pairs(bonds.device)
-        types = functional.one_hot(atoms.long(), ELEMENTS + 1).to(like.dtype)
+        types = _slot_types(atoms, ranks).to(like.dtype)
         orders = functional.one_hot(bonds[:, first, second].long(), ORDERS + 1).to(like.dtype)
         features: Tensor = self.readout(self.stack(GraphFeatures(types, orders)))
         return features
@@ -587,15 +608,26 @@ class GraphVAE(Network):
         parts = cast(list[_Part], [self.encoder, self.decoder])
         return [matrix for part in parts for matrix in part.matrices()]
 
-    def _posterior(self, atoms: Tensor, bonds: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.encoder(atoms, bonds)
+    def _posterior(
+        self, atoms: Tensor, bonds: Tensor, ranks: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        if self.config.tie_ranks and ranks is None:
+            raise ValueError(
+                "this network reads numbers that tell tied atoms apart; pass ranks, such as "
+                "utils.data.qm9.random_tie_ranks(atoms, tied_molecules(atoms, bonds), ...)"
+            )
+        if ranks is not None and not self.config.tie_ranks:
+            raise ValueError("this network reads no ranks of tied atoms; leave them out")
+        features = self.encoder(atoms, bonds, ranks)
         # In single precision also where the rest is not: the code is finer than bfloat16.
         with torch.autocast(features.device.type, enabled=False):
             mean, raw = self.head(features.to(self.head.weight.dtype)).chunk(2, -1)
         middle, half_width = _LOG_VARIANCE
         return mean, middle + half_width * torch.tanh(raw / half_width)
 
-    def encode(self, atoms: Tensor, bonds: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(
+        self, atoms: Tensor, bonds: Tensor, ranks: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return the posterior of the code of each graph.
 
         Parameters
@@ -604,6 +636,9 @@ class GraphVAE(Network):
             Node types, integers, shape ``(B, 9)``: 0..3 for C, N, O, F and 4 for "no atom".
         bonds : torch.Tensor
             Bond orders, integers, shape ``(B, 9, 9)``: symmetric, 0 for no bond.
+        ranks : torch.Tensor, optional
+            Int64, shape ``(B, 9)``, from 0 to 8: numbers of tied atoms, for a network with
+            ``tie_ranks`` and no other.
 
         Returns
         -------
@@ -615,7 +650,8 @@ class GraphVAE(Network):
         TypeError
             If one of them is not a tensor of integers.
         ValueError
-            If shapes or values are not those of a batch of graphs on nine slots.
+            If shapes or values are not those of a batch of graphs on nine slots, or ranks are
+            missing or superfluous.
         """
         check_dense(atoms, bonds)
         if atoms.ndim != 2 or atoms.shape[1] != MAX_ATOMS:
@@ -623,9 +659,19 @@ class GraphVAE(Network):
                 f"atoms must have shape (B, {MAX_ATOMS}), not {tuple(atoms.shape)}; pad smaller "
                 f"molecules with empty slots, as utils.data.qm9 does"
             )
+        if ranks is not None and ranks.shape != atoms.shape:
+            raise ValueError(
+                f"ranks must have the shape of atoms, {tuple(atoms.shape)}, not "
+                f"{tuple(ranks.shape)}"
+            )
+        starts = range(0, max(len(atoms), 1), _CHUNK)
         parts = [
-            self._posterior(a, b)
-            for a, b in zip(atoms.split(_CHUNK), bonds.split(_CHUNK), strict=True)
+            self._posterior(
+                atoms[i : i + _CHUNK],
+                bonds[i : i + _CHUNK],
+                None if ranks is None else ranks[i : i + _CHUNK],
+            )
+            for i in starts
         ]
         means, log_variances = zip(*parts, strict=True)
         return torch.cat(means), torch.cat(log_variances)
@@ -664,7 +710,13 @@ class GraphVAE(Network):
         parts = [self._decode(part) for part in codes.split(_CHUNK)]
         return GraphLogits(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
 
-    def forward(self, atoms: Tensor, bonds: Tensor, noise: Tensor | None = None) -> GraphVAEOutput:
+    def forward(
+        self,
+        atoms: Tensor,
+        bonds: Tensor,
+        noise: Tensor | None = None,
+        ranks: Tensor | None = None,
+    ) -> GraphVAEOutput:
         """Encode graphs, draw codes from their posteriors, and decode them.
 
         Parameters
@@ -674,13 +726,15 @@ class GraphVAE(Network):
         noise : torch.Tensor, optional
             Shape ``(B, 9, d)``: the standard normal noise of the draw. Without it the posterior
             mean is decoded.
+        ranks : torch.Tensor, optional
+            As for :meth:`encode`.
 
         Returns
         -------
         GraphVAEOutput
             Logits and posterior.
         """
-        mean, log_variance = self._posterior(atoms, bonds)
+        mean, log_variance = self._posterior(atoms, bonds, ranks)
         codes = mean if noise is None else mean + noise * (log_variance / 2).exp()
         return GraphVAEOutput(self._decode(codes), mean, log_variance)
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from utils.data.checksum import data_checksum
-from utils.data.qm9 import DenseGraphs, load_dense
+from utils.data.qm9 import DenseGraphs, Ties, load_dense, random_tie_ranks, tied_molecules
 from utils.models.baselines import gaussian_kl
-from utils.training.loop import Batch, Recipe, Split
+from utils.training.loop import Batch, Recipe, Split, epoch_generator
 
 __all__ = ["QM9VAE", "MoleculeData"]
 
 HELD_OUT = 4_000
+HELD_OUT_TIES_SEED = 20240128
+_TIES = 1  # stream of random numbers within an epoch
 # The decoder for codes of more than one number a slot.
 _ATTENTION = {
     "decoder": "attention",
@@ -25,6 +28,7 @@ _ATTENTION = {
     "decoder_depth": 4,
     "frequencies": 4,
     "highest_frequency": 2.0,
+    "tie_ranks": True,
 }
 _ATTENTION_EPOCHS = 12
 
@@ -37,11 +41,21 @@ class MoleculeData:
     ----------
     train, validation, test : DenseGraphs
         The molecules.
+    seed : int, optional
+        If given, batches also hold numbers that tell tied atoms apart: for training drawn anew
+        in every epoch from this seed, for the held-out molecules drawn once, the same for all
+        seeds.
     """
 
     train: DenseGraphs
     validation: DenseGraphs
     test: DenseGraphs
+    seed: int | None = None
+    _drawn: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def _ties(self) -> Ties:
+        return tied_molecules(self.train.atoms, self.train.bonds)
 
     @property
     def training_size(self) -> int:
@@ -62,21 +76,33 @@ class MoleculeData:
         }
 
     def training_batch(self, rows: Tensor, epoch: int) -> Batch:
-        """Return training graphs; nothing is drawn, for the network sees no order of slots.
+        """Return training graphs; they are not relabelled, for the network sees no labels.
 
         Parameters
         ----------
         rows : torch.Tensor
             Shape ``(B,)``, int64.
         epoch : int
-            Not used.
+            The epoch, counted from 0; decides the numbers of tied atoms.
 
         Returns
         -------
         atoms, bonds : torch.Tensor
             Shapes ``(B, 9)`` and ``(B, 9, 9)``, uint8.
+        ranks : torch.Tensor
+            Shape ``(B, 9)``, int64; only with a seed.
         """
-        return self.train.atoms[rows], self.train.bonds[rows]
+        graphs = self.train.atoms[rows], self.train.bonds[rows]
+        if self.seed is None:
+            return graphs
+        # One draw for the whole epoch, from which every process takes its rows.
+        if self._drawn.get("epoch") != epoch:
+            generator = epoch_generator(self.seed, epoch, _TIES)
+            self._drawn.update(
+                epoch=epoch,
+                ranks=random_tie_ranks(self.train.atoms, self._ties, generator=generator),
+            )
+        return (*graphs, self._drawn["ranks"][rows])
 
     def evaluation(self, split: Split) -> Batch:
         """Return all graphs of a split.
@@ -90,9 +116,15 @@ class MoleculeData:
         -------
         atoms, bonds : torch.Tensor
             Shapes ``(N, 9)`` and ``(N, 9, 9)``, uint8.
+        ranks : torch.Tensor
+            Shape ``(N, 9)``, int64; only with a seed.
         """
         part = self.validation if split == "validation" else self.test
-        return part.atoms, part.bonds
+        if self.seed is None:
+            return part.atoms, part.bonds
+        generator = torch.Generator().manual_seed(HELD_OUT_TIES_SEED)
+        ties = tied_molecules(part.atoms, part.bonds)
+        return part.atoms, part.bonds, random_tie_ranks(part.atoms, ties, generator=generator)
 
 
 @dataclass(frozen=True)
@@ -145,8 +177,9 @@ class QM9VAE:
         -------
         QM9VAE
             The task. With more than one number its preset is called ``NAME-dCHANNELS``, a
-            decoder that sorts single numbers gives way to attention, and as such codes are
-            learned sooner, 12 epochs are enough.
+            decoder that sorts single numbers gives way to attention. Such codes are learned
+            sooner, so that 12 epochs are enough, and hold all that can be read off a graph
+            without telling tied atoms apart, so these are numbered.
         """
         if channels == 1:
             return self
@@ -158,6 +191,10 @@ class QM9VAE:
         return dataclasses.replace(
             self, preset=f"{self.preset}-d{channels}", recipe=recipe, network=network
         )
+
+    @property
+    def _tie_ranks(self) -> bool:
+        return bool(self.network.get("tie_ranks", False))
 
     def configuration(self) -> Mapping[str, Any]:
         """Return how many molecules are used, and the weight in the loss."""
@@ -175,7 +212,8 @@ class QM9VAE:
         train = dense["train"]
         if self.training_size is not None:
             train = train[: self.training_size]
-        return MoleculeData(train, dense["validation"][:HELD_OUT], dense["test"][:HELD_OUT])
+        validation, test = (dense[split][:HELD_OUT] for split in ("validation", "test"))
+        return MoleculeData(train, validation, test, self.seed if self._tie_ranks else None)
 
     def build_model(self) -> nn.Module:
         """Build the network with weights from the global random state.
@@ -208,10 +246,10 @@ class QM9VAE:
         """
         from utils.models.graph_vae import GraphVAEConfig, reconstruction_nats
 
-        atoms, bonds = batch
+        atoms, bonds, *ranks = batch
         d = GraphVAEConfig(**self.network).latent_channels
         noise = torch.randn(*atoms.shape, d, device=atoms.device)
-        logits, mean, log_variance = model(atoms, bonds, noise)
+        logits, mean, log_variance = model(atoms, bonds, noise, *ranks)
         divergence = gaussian_kl(mean.flatten(1), log_variance.flatten(1))
         return (reconstruction_nats(logits, atoms, bonds) + self.beta * divergence).mean()
 
@@ -223,7 +261,7 @@ class QM9VAE:
         model : torch.nn.Module
             The network.
         batch : tuple of torch.Tensor
-            Atoms and bonds.
+            Atoms and bonds, and numbers of tied atoms if the network reads them.
 
         Returns
         -------
@@ -234,8 +272,8 @@ class QM9VAE:
         """
         from utils.models.graph_vae import exact_match, reconstruction_nats
 
-        atoms, bonds = batch
-        logits, mean, log_variance = model(atoms, bonds)
+        atoms, bonds, *ranks = batch
+        logits, mean, log_variance = model(atoms, bonds, None, *ranks)
         found_atoms, found_bonds = logits.most_likely()
         bonded = bonds > 0
         right = ((found_bonds == bonds) & bonded).flatten(1).sum(1)
