@@ -177,6 +177,39 @@ _PAPER = QM9VAE(
 )
 
 
+# What limits codes of one number a slot: one thing changed at a time, at eight epochs.
+_ABLATION: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = MappingProxyType(
+    {
+        "short": ("book at 8 epochs, to compare the following with", {}, {}),
+        "short-adamw": ("as short, AdamW for all weights", {"optimizer": "adamw"}, {}),
+        "short-no-waves": ("as short, the sorted code is read as it is", {}, {"frequencies": 0}),
+        "short-attention": (
+            "as short, the decoder reads the set of numbers by attention",
+            {},
+            {"decoder": "attention", "decoder_width": 96, "decoder_depth": 4},
+        ),
+        "short-layers": (
+            "as short, the decoder reads the set of numbers by equivariant linear layers",
+            {"precision": "32-true"},
+            {"decoder": "layers", "decoder_width": 64, "decoder_depth": 4},
+        ),
+    }
+)
+
+
+def _shorter(
+    preset: str, recipe: Mapping[str, Any], network: Mapping[str, Any], beta: float = _BOOK.beta
+) -> QM9VAE:
+    """Make the task of the book at eight epochs, with something changed."""
+    return dataclasses.replace(
+        _BOOK,
+        preset=preset,
+        recipe=dataclasses.replace(_BOOK.recipe, **{"epochs": 8, **recipe}),
+        network=network,
+        beta=beta,
+    )
+
+
 def _molecules(task: QM9VAE) -> Callable[[argparse.Namespace], Task]:
     """Let the command line choose the channels of the code too."""
 
@@ -320,6 +353,18 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                     "110,165 molecules, the decoder reads the sorted code: less than an hour on "
                     "one core",
                     _molecules(_BOOK),
+                ),
+                **{
+                    name: Preset(summary, _molecules(_shorter(name, recipe, network)))
+                    for name, (summary, recipe, network) in _ABLATION.items()
+                },
+                "short-beta-0.2": Preset(
+                    "as short, ten times the weight of the divergence",
+                    _molecules(_shorter("short-beta-0.2", {}, {}, beta=0.2)),
+                ),
+                "short-beta-0.002": Preset(
+                    "as short, a tenth of the weight of the divergence",
+                    _molecules(_shorter("short-beta-0.002", {}, {}, beta=0.002)),
                 ),
             },
             _latent_channels,
