@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from rdkit import Chem, Geometry, rdBase
-from rdkit.Chem import rdDepictor
+from rdkit.Chem import rdDepictor, rdFingerprintGenerator
 from rdkit.Chem.Draw import rdMolDraw2D
 from torch import Tensor
 
@@ -41,6 +41,8 @@ __all__ = [
     "from_smiles",
     "is_connected",
     "is_valid",
+    "morgan_fingerprints",
+    "tanimoto",
     "to_molecule",
     "to_molecules",
 ]
@@ -358,6 +360,94 @@ def is_connected(atoms: Tensor, bonds: Tensor) -> Tensor:
         reach = (reach @ reach).clamp(max=1.0)
     apart = exists[..., :, None] & exists[..., None, :] & (reach == 0)
     return ~apart.flatten(-2).any(-1) & exists.any(-1)
+
+
+# --------------------------------------------------------------------- similarity
+
+
+def morgan_fingerprints(
+    molecules: Sequence[Chem.Mol], *, radius: int = 2, bits: int = 2048
+) -> Tensor:
+    """Return the Morgan fingerprints of molecules.
+
+    Every atom names the surroundings it has within `radius` bonds, and each name sets one of
+    `bits` bits (Rogers and Hahn, "Extended-Connectivity Fingerprints", 2010). A fingerprint
+    does not depend on the order of the atoms, and owes nothing to any network.
+
+    Parameters
+    ----------
+    molecules : sequence of rdkit.Chem.Mol
+        N molecules, sanitised, as :func:`to_molecules` makes them.
+    radius : int
+        Largest distance, in bonds, at which an atom sees another.
+    bits : int
+        Length of a fingerprint.
+
+    Returns
+    -------
+    torch.Tensor
+        Booleans of shape (N, bits).
+
+    Raises
+    ------
+    TypeError
+        If one of them is not an RDKit molecule.
+    ValueError
+        If there are none, or `radius` or `bits` is out of range.
+    """
+    if len(molecules) == 0:
+        raise ValueError("There are no molecules to take fingerprints of; give at least one.")
+    if radius < 0 or bits < 1:
+        raise ValueError(f"radius must be at least 0 and bits at least 1, not {radius} and {bits}.")
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=radius, fpSize=bits)
+    rows = []
+    for molecule in molecules:
+        _check_molecule(molecule)
+        rows.append(torch.from_numpy(generator.GetFingerprintAsNumPy(molecule)))
+    return torch.stack(rows).bool()
+
+
+def tanimoto(first: Tensor, second: Tensor) -> Tensor:
+    """Return the Tanimoto similarity of all pairs of fingerprints.
+
+    It is the number of bits that both have, over the number of bits that at least one has
+    (the Jaccard index): 1 for equal fingerprints, 0 for fingerprints without a common bit.
+
+    Parameters
+    ----------
+    first : torch.Tensor
+        Booleans of shape (A, bits).
+    second : torch.Tensor
+        Booleans of shape (B, bits).
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (A, B), float32, between 0 and 1; 1 for two empty fingerprints.
+
+    Raises
+    ------
+    TypeError
+        If one of them is not a tensor of booleans.
+    ValueError
+        If they are not matrices of the same number of bits.
+    """
+    for name, tensor in (("first", first), ("second", second)):
+        if not isinstance(tensor, Tensor) or tensor.dtype != torch.bool:
+            kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+            raise TypeError(
+                f"{name} must be a torch tensor of booleans, as morgan_fingerprints makes it, "
+                f"not {kind}."
+            )
+    if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
+        raise ValueError(
+            f"fingerprints of shapes (A, bits) and (B, bits) are expected, not "
+            f"{tuple(first.shape)} and {tuple(second.shape)}."
+        )
+    a, b = first.float(), second.float()
+    common = a @ b.T
+    either = a.sum(1)[:, None] + b.sum(1) - common
+    return torch.where(either > 0, common / either.clamp(min=1), 1.0)
 
 
 # --------------------------------------------------------------------- drawing

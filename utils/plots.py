@@ -28,6 +28,7 @@ __all__ = [
     "INK",
     "PALETTE",
     "PAPER",
+    "DrawingPanel",
     "HTMLFigure",
     "ImagePanel",
     "PointPanel",
@@ -319,7 +320,32 @@ class PointPanel:
     colours: Sequence[str]
 
 
+@dataclass(frozen=True, eq=False)
+class DrawingPanel:
+    """A panel that shows one drawing for each position of the slider.
+
+    Equal drawings are stored once, so that a drawing that stays for a while costs nothing.
+
+    Attributes
+    ----------
+    title : str
+        The heading of the panel.
+    drawings : Sequence[str]
+        T pieces of SVG markup, such as molecules, each with its own ``aria-label``.
+    """
+
+    title: str
+    drawings: Sequence[str]
+
+
 _SIDE = 240
+
+
+def _drawing_markup(panel: DrawingPanel) -> tuple[str, dict[str, Any]]:
+    kinds = list(dict.fromkeys(panel.drawings))
+    order = [kinds.index(drawing) for drawing in panel.drawings]
+    spec = {"kind": "drawing", "drawings": kinds, "order": order}
+    return f'<div class="book-drawing">{panel.drawings[0]}</div>', spec
 
 
 def _image_markup(panel: ImagePanel) -> tuple[str, dict[str, Any]]:
@@ -385,6 +411,8 @@ _SLIDER_SCRIPT = """
           image.data.set([grey, grey, grey, 255], 4 * j);
         }
         context.putImageData(image, 0, 0);
+      } else if (panel.kind === "drawing") {
+        cells[i].querySelector(".book-drawing").innerHTML = panel.drawings[panel.order[t]];
       } else {
         const marker = cells[i].querySelector(".book-marker");
         marker.setAttribute("cx", panel.path[t][0]);
@@ -409,7 +437,7 @@ _SLIDER_STYLE = (
 
 
 def slider_figure(
-    panels: Sequence[ImagePanel | PointPanel],
+    panels: Sequence[ImagePanel | PointPanel | DrawingPanel],
     labels: Sequence[str],
     *,
     control: str,
@@ -423,7 +451,7 @@ def slider_figure(
 
     Parameters
     ----------
-    panels : Sequence[ImagePanel | PointPanel]
+    panels : Sequence[ImagePanel | PointPanel | DrawingPanel]
         The panels, from left to right; all have the same number T of positions.
     labels : Sequence[str]
         T readings of the slider, for example ``"45°"``.
@@ -443,7 +471,7 @@ def slider_figure(
     ------
     ValueError
         If there is no panel, a panel has another number of positions than there are labels, or
-        the alternative text is too short.
+        the alternative text is too short; or if a drawing is no SVG.
     """
     alt = _checked_alt(alt)
     steps = len(labels)
@@ -453,16 +481,25 @@ def slider_figure(
         raise ValueError(f"The slider starts at {start}, outside its {steps} positions.")
     cells, specs = [], []
     for panel in panels:
-        if isinstance(panel, ImagePanel):
+        if isinstance(panel, DrawingPanel):
+            if not all(
+                isinstance(d, str) and d.lstrip().startswith("<svg") for d in panel.drawings
+            ):
+                raise ValueError(f"Panel {panel.title!r} has drawings that are no SVG elements.")
+            given, dimensions = np.asarray(panel.drawings), 1
+        elif isinstance(panel, ImagePanel):
             given, dimensions = np.asarray(panel.images), 3
         else:
             given, dimensions = np.asarray(panel.path), 2
         if given.ndim != dimensions or len(given) != steps:
             raise ValueError(
                 f"Panel {panel.title!r} has data of shape {given.shape} for {steps} slider "
-                "positions: give one image or one point for each."
+                "positions: give one image, point or drawing for each."
             )
-        draw = _image_markup(panel) if isinstance(panel, ImagePanel) else _point_markup(panel)
+        if isinstance(panel, DrawingPanel):
+            draw = _drawing_markup(panel)
+        else:
+            draw = _image_markup(panel) if isinstance(panel, ImagePanel) else _point_markup(panel)
         cells.append(
             f'<div class="book-panel"><div class="book-panel-title">{html.escape(panel.title)}'
             f"</div>{draw[0]}</div>"

@@ -1,9 +1,11 @@
 r"""What can be read from latent codes: pictures, neighbours, linear classifiers, clusters.
 
-A probe takes codes and labels and returns one number, always between 0 and 1, always judged on
-codes it was not fitted on. The probes are scikit-learn's; this module fixes their settings, so
-that numbers in different chapters can be compared, and says in one sentence what is wrong with
-bad input. They compute on one thread, so that the same input gives the same number.
+A probe takes codes and labels and returns one number, for labels always between 0 and 1, always
+judged on codes it was not fitted on. A probe of quantities, such as the properties of molecules,
+returns the share of the variance that it explains, one number for each quantity. The probes are
+scikit-learn's; this module fixes their settings, so that numbers in different chapters can be
+compared, and says in one sentence what is wrong with bad input. They compute on one thread, so
+that the same input gives the same number.
 
 Codes are matrices with one code a row, NumPy arrays or PyTorch tensors. Flatten a code of
 shape ``(N, k, n)`` with ``codes.flatten(1)`` first. Where only distances are known, as for the
@@ -13,6 +15,7 @@ quotient metric :math:`d_{\mathcal Z/G}`, use the functions whose names end in
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,9 +24,11 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.metrics import normalized_mutual_info_score
-from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestNeighbors
+from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -36,11 +41,15 @@ __all__ = [
     "few_label_accuracy_from_distances",
     "knn_accuracy",
     "knn_accuracy_from_distances",
+    "knn_r2",
+    "knn_r2_from_distances",
     "logistic_accuracy",
+    "mlp_r2",
     "nmi",
     "pca",
     "retrieval_accuracy",
     "retrieval_accuracy_from_distances",
+    "ridge_r2",
     "spread",
     "stratified_subset",
 ]
@@ -354,6 +363,238 @@ def logistic_accuracy(
     with threadpool_limits(1):
         classifier = make_pipeline(StandardScaler(), regression).fit(train, known)
         return float(classifier.score(test, wanted))
+
+
+# ---------------------------------------------------------------- regression
+
+
+def _targets(values: ArrayLike, count: int, name: str, of: str) -> Array:
+    matrix = _matrix(values, name)
+    if len(matrix) != count:
+        raise ValueError(
+            f"{name} must have a row for each of the {count} rows of {of}, not {len(matrix)}"
+        )
+    return matrix
+
+
+def _regression(
+    train_codes: ArrayLike,
+    train_targets: ArrayLike,
+    test_codes: ArrayLike,
+    test_targets: ArrayLike,
+) -> tuple[Array, Array, Array, Array]:
+    """Return checked codes, and targets in units of the spread of those to fit."""
+    train, test = _matrix(train_codes, "train_codes"), _matrix(test_codes, "test_codes")
+    _same_width(train, test, ("train_codes", "test_codes"))
+    known = _targets(train_targets, len(train), "train_targets", "train_codes")
+    wanted = _targets(test_targets, len(test), "test_targets", "test_codes")
+    return train, *_in_units(known, wanted), test
+
+
+def _in_units(known: Array, wanted: Array) -> tuple[Array, Array]:
+    _same_width(known, wanted, ("train_targets", "test_targets"))
+    for values, name in ((known, "train_targets"), (wanted, "test_targets")):
+        constant = (values == values[0]).all(axis=0)
+        if constant.any():
+            raise ValueError(
+                f"column {int(constant.argmax())} of {name} is constant, so there is no variance "
+                f"to explain; leave it out or give more rows"
+            )
+    middle, scale = known.mean(axis=0), known.std(axis=0)
+    return (known - middle) / scale, (wanted - middle) / scale
+
+
+def _r2(predicted: Array, wanted: Array) -> Array:
+    residual = np.square(predicted.reshape(wanted.shape) - wanted).mean(axis=0)
+    return np.asarray(1 - residual / wanted.var(axis=0))
+
+
+def ridge_r2(
+    train_codes: ArrayLike,
+    train_targets: ArrayLike,
+    test_codes: ArrayLike,
+    test_targets: ArrayLike,
+) -> Array:
+    """Return what a linear model explains of several quantities: ridge regression.
+
+    Codes are standardised with the mean and spread of those to fit; the penalty is chosen
+    among them, by leave-one-out errors, from powers of ten between 0.0001 and 100.
+
+    Parameters
+    ----------
+    train_codes : array-like
+        Shape ``(N, d)``: codes to fit.
+    train_targets : array-like
+        Shape ``(N, T)``: their quantities.
+    test_codes : array-like
+        Shape ``(M, d)``: codes to judge on.
+    test_targets : array-like
+        Shape ``(M, T)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(T,)``: one minus the mean squared error over the variance, at most 1. Zero is
+        what the mean of the judged quantities would reach; less is possible.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, an entry is not finite, or a quantity is constant.
+    TypeError
+        If codes or quantities are not numbers.
+    """
+    train, known, wanted, test = _regression(train_codes, train_targets, test_codes, test_targets)
+    with threadpool_limits(1):
+        model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-4, 2, 7))).fit(train, known)
+        return _r2(model.predict(test), wanted)
+
+
+def knn_r2(
+    train_codes: ArrayLike,
+    train_targets: ArrayLike,
+    test_codes: ArrayLike,
+    test_targets: ArrayLike,
+    *,
+    k: int = 5,
+) -> Array:
+    """Return what the mean over the `k` nearest codes explains of several quantities.
+
+    Parameters
+    ----------
+    train_codes : array-like
+        Shape ``(N, d)``: codes whose quantities are known; distances are Euclidean, and the
+        codes are not scaled.
+    train_targets : array-like
+        Shape ``(N, T)``.
+    test_codes : array-like
+        Shape ``(M, d)``.
+    test_targets : array-like
+        Shape ``(M, T)``.
+    k : int
+        Number of neighbours, at most ``N``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(T,)``, as for :func:`ridge_r2`.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, an entry is not finite, a quantity is constant, or there are fewer
+        than `k` codes to fit.
+    TypeError
+        If codes or quantities are not numbers.
+    """
+    train, known, wanted, test = _regression(train_codes, train_targets, test_codes, test_targets)
+    number = _count(k, "k", len(train), "the number of codes to fit")
+    with threadpool_limits(1):
+        model = KNeighborsRegressor(n_neighbors=number).fit(train, known)
+        return _r2(model.predict(test), wanted)
+
+
+def knn_r2_from_distances(
+    distances: ArrayLike, train_targets: ArrayLike, test_targets: ArrayLike, *, k: int = 5
+) -> Array:
+    """Return what the mean over the `k` nearest codes explains, given all distances.
+
+    Parameters
+    ----------
+    distances : array-like
+        Shape ``(M, N)``, not negative: from each code to judge on (row) to each code to fit
+        (column), in any metric.
+    train_targets : array-like
+        Shape ``(N, T)``.
+    test_targets : array-like
+        Shape ``(M, T)``.
+    k : int
+        Number of neighbours, at most ``N``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(T,)``, as for :func:`ridge_r2`.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a distance is negative or not finite, a quantity is constant, or
+        there are fewer than `k` codes to fit.
+    TypeError
+        If distances or quantities are not numbers.
+    """
+    matrix = _distances(distances)
+    known = _targets(train_targets, matrix.shape[1], "train_targets", "the transposed distances")
+    wanted = _targets(test_targets, len(matrix), "test_targets", "distances")
+    known, wanted = _in_units(known, wanted)
+    number = _count(k, "k", len(known), "the number of codes to fit")
+    nearest = np.argsort(matrix, axis=1, kind="stable")[:, :number]
+    return _r2(known[nearest].mean(axis=1), wanted)
+
+
+def mlp_r2(
+    train_codes: ArrayLike,
+    train_targets: ArrayLike,
+    test_codes: ArrayLike,
+    test_targets: ArrayLike,
+    *,
+    seed: int,
+    width: int = 64,
+    epochs: int = 40,
+) -> Array:
+    """Return what a network with two hidden layers explains of several quantities.
+
+    Codes are standardised as in :func:`ridge_r2`; one network predicts all quantities.
+
+    Parameters
+    ----------
+    train_codes : array-like
+        Shape ``(N, d)``: codes to fit.
+    train_targets : array-like
+        Shape ``(N, T)``.
+    test_codes : array-like
+        Shape ``(M, d)``.
+    test_targets : array-like
+        Shape ``(M, T)``.
+    seed : int
+        Seed of the weights and of the order of the examples.
+    width : int
+        Units of each hidden layer.
+    epochs : int
+        Passes over the codes to fit.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(T,)``, as for :func:`ridge_r2`.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, an entry is not finite, a quantity is constant, or `width` or
+        `epochs` is not positive.
+    TypeError
+        If codes or quantities are not numbers.
+    """
+    train, known, wanted, test = _regression(train_codes, train_targets, test_codes, test_targets)
+    _count(width, "width", 10_000, "a bound on memory")
+    _count(epochs, "epochs", 10_000, "a bound on time")
+    network = MLPRegressor(
+        hidden_layer_sizes=(width, width),
+        learning_rate_init=3e-3,
+        max_iter=epochs,
+        tol=0.0,
+        n_iter_no_change=epochs,
+        random_state=seed,
+    )
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it stops where it was told to
+        single = known.shape[1] == 1
+        model = make_pipeline(StandardScaler(), network).fit(
+            train, known.ravel() if single else known
+        )
+        return _r2(model.predict(test), wanted)
 
 
 # ---------------------------------------------------------------- retrieval

@@ -11,7 +11,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rdkit import Chem, rdBase
+from rdkit import Chem, DataStructs, rdBase
+from rdkit.Chem import rdFingerprintGenerator
 
 from utils import molecules
 from utils.data import qm9
@@ -422,3 +423,57 @@ def test_wrong_orders_to_the_drawer(call, words):
     with pytest.raises(ValueError, match=words) as caught:
         call(make("CCO"))
     assert str(caught.value).endswith(".")
+
+
+# --------------------------------------------------------------------- similarity
+
+
+def test_fingerprints_do_not_depend_on_labels_and_do_depend_on_bonds(sample):
+    some = sample[:40]
+    fingerprints = molecules.morgan_fingerprints(molecules.to_molecules(some.atoms, some.bonds))
+    assert fingerprints.shape == (40, 2048)
+    moved = qm9.relabel(some, qm9.random_permutations(40, seed=3))
+    again = molecules.morgan_fingerprints(molecules.to_molecules(moved.atoms, moved.bonds))
+    assert torch.equal(fingerprints, again)
+    ethane, ethene = (molecules.to_molecule(*molecules.from_smiles(s)) for s in ("CC", "C=C"))
+    both = molecules.morgan_fingerprints([ethane, ethene], bits=512)
+    assert both.shape == (2, 512)
+    assert not torch.equal(both[0], both[1])
+
+
+def test_tanimoto_is_that_of_rdkit(sample):
+    some = molecules.to_molecules(sample.atoms[:30], sample.bonds[:30])
+    fingerprints = molecules.morgan_fingerprints(some)
+    found = molecules.tanimoto(fingerprints[:10], fingerprints)
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+    theirs = [generator.GetFingerprint(m) for m in some]
+    expected = [DataStructs.BulkTanimotoSimilarity(theirs[i], theirs) for i in range(10)]
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float32))
+    assert torch.equal(found[:, :10].diagonal(), torch.ones(10))
+    assert found.min() < 0.1
+
+
+def test_tanimoto_by_hand():
+    first = torch.tensor([[True, True, False, False], [False] * 4])
+    second = torch.tensor([[True, False, True, False], [False] * 4])
+    expected = torch.tensor([[1 / 3, 0.0], [0.0, 1.0]])
+    torch.testing.assert_close(molecules.tanimoto(first, second), expected)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda m: molecules.morgan_fingerprints([]), ValueError, "at least one"),
+        (lambda m: molecules.morgan_fingerprints(["CC"]), TypeError, "RDKit"),
+        (lambda m: molecules.morgan_fingerprints([m], radius=-1), ValueError, "radius"),
+        (lambda m: molecules.tanimoto(torch.ones(2, 3), torch.ones(2, 3)), TypeError, "booleans"),
+        (
+            lambda m: molecules.tanimoto(torch.ones(2, 3).bool(), torch.ones(2, 4).bool()),
+            ValueError,
+            "shapes",
+        ),
+    ],
+)
+def test_wrong_orders_to_the_judge(call, error, words):
+    with pytest.raises(error, match=words):
+        call(molecules.to_molecule(*molecules.from_smiles("CC")))

@@ -21,6 +21,7 @@ from utils.plots import (
     INK,
     PALETTE,
     PAPER,
+    DrawingPanel,
     ImagePanel,
     PointPanel,
     Reading,
@@ -162,12 +163,32 @@ def test_a_slider_carries_its_data_and_a_label():
 
 
 def test_a_slider_with_panels_of_other_lengths_is_refused():
-    with pytest.raises(ValueError, match="one image or one point for each"):
+    with pytest.raises(ValueError, match="one image, point or drawing for each"):
         slider_figure(panels(5), ["a", "b"], control="Angle", alt=ALT)
     with pytest.raises(ValueError, match="no panels"):
         slider_figure([], ["a"], control="Angle", alt=ALT)
     with pytest.raises(ValueError, match="outside"):
         slider_figure(panels(2), ["a", "b"], control="Angle", alt=ALT, start=2)
+
+
+def test_a_panel_of_drawings_stores_each_once_and_shows_the_first():
+    square, disc = (f'<svg role="img" aria-label="{name}"></svg>' for name in ("square", "disc"))
+    panel = DrawingPanel("The <molecule>", [square, square, disc, square])
+    markup = slider_figure([panel], list("abcd"), control="Step", alt=ALT).html
+    data = json.loads(re.search(r'<script type="application/json">(.*?)</script>', markup).group(1))
+    assert data["panels"] == [
+        {"kind": "drawing", "drawings": [square, disc], "order": [0, 0, 1, 0]}
+    ]
+    assert f'<div class="book-drawing">{square}</div>' in markup
+    assert "The &lt;molecule&gt;" in markup
+    assert "panel.drawings[panel.order[t]]" in markup
+
+
+def test_a_panel_of_drawings_with_something_else_is_refused():
+    with pytest.raises(ValueError, match="no SVG"):
+        slider_figure([DrawingPanel("x", ["<svg></svg>", "<p>"])], ["a", "b"], control="x", alt=ALT)
+    with pytest.raises(ValueError, match="drawing for each"):
+        slider_figure([DrawingPanel("x", ["<svg></svg>"])], ["a", "b"], control="x", alt=ALT)
 
 
 def choice(**changes):

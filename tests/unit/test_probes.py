@@ -313,3 +313,99 @@ def test_bad_values_get_one_sentence(call: Callable[[], object], sentence: str) 
 def test_bad_types_get_one_sentence(call: Callable[[], object], sentence: str) -> None:
     with pytest.raises(TypeError, match=sentence):
         call()
+
+
+# ---------------------------------------------------------------- regression
+
+
+def quantities(count: int, *, seed: int) -> tuple[Array, Array]:
+    """Codes and two quantities: one linear, one that only a curved readout can reach."""
+    generator = np.random.default_rng(seed)
+    codes = generator.uniform(-1, 1, (count, 2))
+    linear = 100 + 30 * codes[:, 0]
+    curved = codes[:, 0] * codes[:, 1] + 0.01 * generator.standard_normal(count)
+    return codes, np.column_stack([linear, curved])
+
+
+FIT, FIT_VALUES = quantities(800, seed=0)
+JUDGE, JUDGE_VALUES = quantities(300, seed=1)
+EVERY_REGRESSION: dict[str, Callable[..., Array]] = {
+    "ridge": probes.ridge_r2,
+    "knn": probes.knn_r2,
+    "mlp": lambda *a: probes.mlp_r2(*a, seed=0),
+}
+
+
+def test_ridge_reads_what_is_linear_and_nothing_else() -> None:
+    linear, curved = probes.ridge_r2(FIT, FIT_VALUES, JUDGE, JUDGE_VALUES)
+    assert linear > 0.9999
+    assert abs(curved) < 0.1
+
+
+def test_neighbours_and_networks_read_what_is_curved_too() -> None:
+    for name in ("knn", "mlp"):
+        linear, curved = EVERY_REGRESSION[name](FIT, FIT_VALUES, JUDGE, JUDGE_VALUES)
+        assert min(linear, curved) > 0.9, name
+
+
+def test_knn_r2_by_hand_and_from_distances() -> None:
+    distances = cdist(JUDGE, FIT)
+    nearest = distances.argsort(axis=1)[:, :3]
+    residual = FIT_VALUES[nearest].mean(axis=1) - JUDGE_VALUES
+    expected = 1 - (residual**2).mean(axis=0) / JUDGE_VALUES.var(axis=0)
+    found = probes.knn_r2(FIT, FIT_VALUES, JUDGE, JUDGE_VALUES, k=3)
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+    again = probes.knn_r2_from_distances(distances, FIT_VALUES, JUDGE_VALUES, k=3)
+    np.testing.assert_allclose(again, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", sorted(EVERY_REGRESSION))
+def test_nothing_is_explained_where_codes_and_quantities_are_unrelated(name: str) -> None:
+    shuffled = np.random.default_rng(5).permutation(len(FIT))
+    found = EVERY_REGRESSION[name](FIT, FIT_VALUES[shuffled], JUDGE, JUDGE_VALUES)
+    assert (found < 0.1).all()
+
+
+@pytest.mark.parametrize("name", sorted(EVERY_REGRESSION))
+def test_units_of_the_quantities_do_not_matter(name: str) -> None:
+    scaled = EVERY_REGRESSION[name](FIT, 1e3 * FIT_VALUES - 7, JUDGE, 1e3 * JUDGE_VALUES - 7)
+    plain = EVERY_REGRESSION[name](FIT, FIT_VALUES, JUDGE, JUDGE_VALUES)
+    np.testing.assert_allclose(scaled, plain, atol=1e-3)
+
+
+def test_one_quantity_and_the_seed_of_the_network() -> None:
+    one = [a[:, :1] for a in (FIT_VALUES, JUDGE_VALUES)]
+    first, again, other = (
+        probes.mlp_r2(FIT, one[0], JUDGE, one[1], seed=seed, epochs=3) for seed in (0, 0, 1)
+    )
+    assert first.shape == (1,)
+    np.testing.assert_array_equal(first, again)
+    assert first != other
+
+
+@pytest.mark.parametrize("name", sorted(EVERY_REGRESSION))
+def test_bad_quantities_are_refused(name: str) -> None:
+    probe = EVERY_REGRESSION[name]
+    with pytest.raises(ValueError, match="a row for each"):
+        probe(FIT, FIT_VALUES[1:], JUDGE, JUDGE_VALUES)
+    with pytest.raises(ValueError, match="columns"):
+        probe(FIT, FIT_VALUES, JUDGE, JUDGE_VALUES[:, :1])
+    with pytest.raises(ValueError, match="column 0 of train_targets is constant"):
+        probe(FIT, np.ones_like(FIT_VALUES), JUDGE, JUDGE_VALUES)
+    with pytest.raises(ValueError, match="finite"):
+        probe(FIT, FIT_VALUES * np.nan, JUDGE, JUDGE_VALUES)
+    with pytest.raises(ValueError, match="matrix"):
+        probe(FIT, FIT_VALUES[:, 0], JUDGE, JUDGE_VALUES)
+
+
+def test_bad_numbers_of_neighbours_widths_and_epochs_are_refused() -> None:
+    for call in (
+        lambda: probes.knn_r2(FIT, FIT_VALUES, JUDGE, JUDGE_VALUES, k=801),
+        lambda: probes.knn_r2_from_distances(cdist(JUDGE, FIT), FIT_VALUES, JUDGE_VALUES, k=0),
+        lambda: probes.mlp_r2(FIT, FIT_VALUES, JUDGE, JUDGE_VALUES, seed=0, width=0),
+        lambda: probes.mlp_r2(FIT, FIT_VALUES, JUDGE, JUDGE_VALUES, seed=0, epochs=0),
+    ):
+        with pytest.raises(ValueError, match="must lie between"):
+            call()
+    with pytest.raises(ValueError, match="must not be negative"):
+        probes.knn_r2_from_distances(-cdist(JUDGE, FIT), FIT_VALUES, JUDGE_VALUES)
