@@ -339,6 +339,7 @@ class DrawingPanel:
 
 
 _SIDE = 240
+_SQUARE = 4  # so many panels stand in two rows of two
 
 
 def _drawing_markup(panel: DrawingPanel) -> tuple[str, dict[str, Any]]:
@@ -427,6 +428,7 @@ _SLIDER_SCRIPT = """
 
 _SLIDER_STYLE = (
     ".book-slider .book-panels{display:flex;flex-wrap:wrap;gap:1rem;justify-content:center}"
+    ".book-slider .book-square{max-width:34rem;margin:0 auto}"
     ".book-slider .book-panel{flex:1 1 10rem;max-width:16rem;margin:0;text-align:center}"
     ".book-slider canvas,.book-slider svg{width:100%;height:auto;image-rendering:pixelated}"
     ".book-slider .book-control{display:flex;gap:.75rem;align-items:center;"
@@ -509,7 +511,7 @@ def slider_figure(
     name = "slider-" + hashlib.sha256(data.encode()).hexdigest()[:10]
     markup = (
         f'<div class="book-slider" data-interactive id="{name}"><style>{_SLIDER_STYLE}</style>'
-        f'<div class="book-panels">{"".join(cells)}</div>'
+        f'<div class="book-panels{" book-square" * (len(panels) == _SQUARE)}">{"".join(cells)}</div>'
         f'<div class="book-control"><label for="{name}-range">{html.escape(control)}</label>'
         f'<input type="range" id="{name}-range" min="0" max="{steps - 1}" value="{start}">'
         f'<output for="{name}-range">{html.escape(labels[start])}</output></div>'

@@ -184,6 +184,11 @@ def test_a_panel_of_drawings_stores_each_once_and_shows_the_first():
     assert "panel.drawings[panel.order[t]]" in markup
 
 
+def test_four_panels_stand_in_a_square():
+    squares = [slider_figure(panels(3) * k, list("abc"), control="x", alt=ALT).html for k in (1, 2)]
+    assert ['class="book-panels book-square"' in markup for markup in squares] == [False, True]
+
+
 def test_a_panel_of_drawings_with_something_else_is_refused():
     with pytest.raises(ValueError, match="no SVG"):
         slider_figure([DrawingPanel("x", ["<svg></svg>", "<p>"])], ["a", "b"], control="x", alt=ALT)
