@@ -508,10 +508,11 @@ def slider_figure(
         )
         specs.append(draw[1])
     data = json.dumps({"panels": specs, "labels": list(labels)}).replace("</", "<\\/")
+    square = " book-square" if len(panels) == _SQUARE else ""
     name = "slider-" + hashlib.sha256(data.encode()).hexdigest()[:10]
     markup = (
         f'<div class="book-slider" data-interactive id="{name}"><style>{_SLIDER_STYLE}</style>'
-        f'<div class="book-panels{" book-square" * (len(panels) == _SQUARE)}">{"".join(cells)}</div>'
+        f'<div class="book-panels{square}">{"".join(cells)}</div>'
         f'<div class="book-control"><label for="{name}-range">{html.escape(control)}</label>'
         f'<input type="range" id="{name}-range" min="0" max="{steps - 1}" value="{start}">'
         f'<output for="{name}-range">{html.escape(labels[start])}</output></div>'
