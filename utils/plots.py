@@ -428,7 +428,7 @@ _SLIDER_SCRIPT = """
 
 _SLIDER_STYLE = (
     ".book-slider .book-panels{display:flex;flex-wrap:wrap;gap:1rem;justify-content:center}"
-    ".book-slider .book-square{max-width:34rem;margin:0 auto}"
+    ".book-slider .book-square{max-width:30rem;margin:0 auto}"
     ".book-slider .book-panel{flex:1 1 10rem;max-width:16rem;margin:0;text-align:center}"
     ".book-slider canvas,.book-slider svg{width:100%;height:auto;image-rendering:pixelated}"
     ".book-slider .book-control{display:flex;gap:.75rem;align-items:center;"
