@@ -7,7 +7,7 @@ the fifteen operations of a matrix and mixes their channels; the fast form mixes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
@@ -23,14 +23,6 @@ from utils.models.permutation import (
 )
 
 GRAPHS, NODES, PAIRS = 256, 9, 36
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def step(evaluate: Callable, layer: nn.Module, inputs: list[Tensor]) -> Callable[[], list[Tensor]]:

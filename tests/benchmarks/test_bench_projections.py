@@ -7,8 +7,6 @@ that other work on the machine hardly matters.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from timing import best_times
@@ -16,14 +14,6 @@ from timing import best_times
 from utils.projections import cyclic_projections, random_max_filter
 
 COPIES, ORDER, CODES, OUTPUTS = 16, 8, 10_000, 256
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,7 @@ from utils.models.permutation import (
     operations_2to2,
     pack_symmetric,
     renumber,
+    square_of_pairs,
     symmetric_operations_1to2,
     symmetric_operations_2to1,
     symmetric_operations_2to2,
@@ -831,3 +832,16 @@ def test_bad_input_is_refused_in_one_sentence(case):
 def test_rounding_does_not_make_a_matrix_asymmetric():
     a = unpack_symmetric(graphs(2, 4, 3))
     pack_symmetric(a + 1e-7 * noise(*a.shape, seed=9))
+
+
+def test_values_of_pairs_as_symmetric_arrays_of_any_type() -> None:
+    for pairs in (torch.arange(1, 13, dtype=torch.uint8).view(2, 6), torch.randn(2, 6, 3, 2)):
+        square = square_of_pairs(pairs, 4)
+        assert square.dtype == pairs.dtype
+        for number, (i, j) in enumerate(itertools.combinations(range(4), 2)):
+            assert torch.equal(square[:, i, j], pairs[:, number])
+            assert torch.equal(square[:, j, i], pairs[:, number])
+        assert not bool(square.diagonal(dim1=1, dim2=2).any())
+    assert square_of_pairs(torch.zeros(3, 0), 1).shape == (3, 1, 1)
+    with pytest.raises(ValueError, match=r"pairs must have shape \(B, 6, ...\) for 4 nodes"):
+        square_of_pairs(torch.zeros(2, 5), 4)

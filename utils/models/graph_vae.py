@@ -53,7 +53,12 @@ from torch.nn import functional
 
 from utils.data.qm9 import ATOM_SYMBOLS, BOND_ORDERS, MAX_ATOMS, NO_ATOM, check_dense
 from utils.models.base import Network, NetworkConfig
-from utils.models.permutation import GraphFeatures, SymmetricEquivariantLinear, unordered_pairs
+from utils.models.permutation import (
+    GraphFeatures,
+    SymmetricEquivariantLinear,
+    square_of_pairs,
+    unordered_pairs,
+)
 
 __all__ = [
     "Decoder",
@@ -194,7 +199,7 @@ class GraphLogits(NamedTuple):
         first, second = _pairs(atoms.device)
         bonded = (self.adjacency > 0) & exists[:, first] & exists[:, second]
         orders = torch.where(bonded, self.orders.argmax(-1) + 1, 0).to(torch.uint8)
-        return atoms, _square(orders)
+        return atoms, square_of_pairs(orders, MAX_ATOMS)
 
     def square(self) -> tuple[Tensor, Tensor]:
         """Return the logits of pairs as symmetric arrays.
@@ -206,7 +211,7 @@ class GraphLogits(NamedTuple):
         orders : torch.Tensor
             Shape ``(B, 9, 9, 3)``, with zeros on the diagonal.
         """
-        return _square(self.adjacency), _square(self.orders)
+        return square_of_pairs(self.adjacency, MAX_ATOMS), square_of_pairs(self.orders, MAX_ATOMS)
 
 
 class GraphVAEOutput(NamedTuple):
@@ -228,22 +233,6 @@ class GraphVAEOutput(NamedTuple):
 def _pairs(device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     first, second = unordered_pairs(MAX_ATOMS).to(device)
     return first, second
-
-
-def _pair_numbers(device: torch.device | None = None) -> Tensor:
-    """Return for each two slots the number of their pair, shape (9, 9); 0 on the diagonal."""
-    first, second = _pairs(device)
-    numbers = torch.zeros(MAX_ATOMS, MAX_ATOMS, dtype=torch.int64, device=device)
-    numbers[first, second] = numbers[second, first] = torch.arange(PAIRS, device=device)
-    return numbers
-
-
-def _square(pairs: Tensor) -> Tensor:
-    """Write the values of pairs, shape (B, 36, ...), as symmetric arrays (B, 9, 9, ...)."""
-    square = pairs[:, _pair_numbers(pairs.device)]
-    diagonal = torch.eye(MAX_ATOMS, dtype=torch.bool, device=pairs.device)
-    shape = (1, MAX_ATOMS, MAX_ATOMS) + (1,) * (pairs.ndim - 2)
-    return square.masked_fill(diagonal.view(shape), 0)
 
 
 # ---------------------------------------------------------------- blocks
@@ -439,8 +428,6 @@ class _LayeredEncoder(nn.Module):
 class _SectionDecoder(nn.Module):
     """An ordinary network on the sorted code, carried back to the slots."""
 
-    pair_numbers: Tensor
-
     def __init__(self, config: GraphVAEConfig) -> None:
         super().__init__()
         width = config.decoder_width
@@ -459,7 +446,9 @@ class _SectionDecoder(nn.Module):
         read = torch.cat([ordered, ordered.diff(dim=-1)], -1)
         state = self.norm(self.blocks(self.embed(self.waves(read).flatten(1))))
         places = self.places(state).to(z.dtype).reshape(-1, MAX_ATOMS, 1 + ELEMENTS)
-        pairs = _square(self.pairs(state).to(z.dtype).reshape(-1, PAIRS, 1 + ORDERS))
+        pairs = square_of_pairs(
+            self.pairs(state).to(z.dtype).reshape(-1, PAIRS, 1 + ORDERS), MAX_ATOMS
+        )
         distance = (z.unsqueeze(-1) - ordered.unsqueeze(1)).abs()
         reads = torch.softmax(-distance / self.log_softness.exp(), -1)
         with torch.autocast(z.device.type, enabled=False):

@@ -72,6 +72,7 @@ __all__ = [
     "operations_2to2",
     "pack_symmetric",
     "renumber",
+    "square_of_pairs",
     "symmetric_operations_1to2",
     "symmetric_operations_2to1",
     "symmetric_operations_2to2",
@@ -314,6 +315,38 @@ def pack_symmetric(a: Tensor) -> GraphFeatures:
     return GraphFeatures(a.diagonal(dim1=1, dim2=2).mT, a[:, first, second])
 
 
+def square_of_pairs(pairs: Tensor, n: int) -> Tensor:
+    """Write values of unordered pairs as symmetric arrays with zeros on the diagonal.
+
+    Parameters
+    ----------
+    pairs : torch.Tensor
+        Shape ``(B, n (n - 1) / 2, ...)``, of any type, in the order of :func:`unordered_pairs`.
+    n : int
+        Number of nodes, at least 1.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape ``(B, n, n, ...)``.
+
+    Raises
+    ------
+    ValueError
+        If the second axis does not have the length of the pairs of ``n`` nodes.
+    """
+    count = _check_count(n, "n") * (n - 1) // 2
+    if pairs.ndim < 2 or pairs.shape[1] != count:
+        raise ValueError(
+            f"pairs must have shape (B, {count}, ...) for {n} nodes, not {tuple(pairs.shape)}"
+        )
+    first, second = unordered_pairs(n).to(pairs.device)
+    square = pairs.new_zeros(len(pairs), n, n, *pairs.shape[2:])
+    square[:, first, second] = pairs
+    square[:, second, first] = pairs
+    return square
+
+
 def unpack_symmetric(x: GraphFeatures) -> Tensor:
     """Write compact features as symmetric matrices; the inverse of :func:`pack_symmetric`.
 
@@ -336,12 +369,9 @@ def unpack_symmetric(x: GraphFeatures) -> Tensor:
     """
     _check_graph(x)
     _check_equal_channels(x)
-    batch, n, channels = x.nodes.shape
-    first, second = unordered_pairs(n).to(x.nodes.device)
-    matrix = x.nodes.new_empty(batch, n, n, channels)
-    matrix[:, first, second] = x.pairs
-    matrix[:, second, first] = x.pairs
+    n = x.nodes.shape[1]
     every = torch.arange(n, device=x.nodes.device)
+    matrix = square_of_pairs(x.pairs, n)
     matrix[:, every, every] = x.nodes
     return matrix
 

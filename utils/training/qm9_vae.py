@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from utils.data.checksum import data_checksum
 from utils.data.qm9 import DenseGraphs, Ties, load_dense, random_tie_ranks, tied_molecules
 from utils.models.baselines import gaussian_kl
+from utils.models.graph_vae import GraphVAE, GraphVAEConfig, exact_match, reconstruction_nats
 from utils.training.loop import Batch, Recipe, Split, epoch_generator
 
 __all__ = ["QM9VAE", "MoleculeData"]
@@ -223,8 +224,6 @@ class QM9VAE:
         torch.nn.Module
             A :class:`utils.models.graph_vae.GraphVAE`.
         """
-        from utils.models.graph_vae import GraphVAE, GraphVAEConfig
-
         return GraphVAE(GraphVAEConfig(**self.network))
 
     def loss(self, model: nn.Module, batch: Batch, progress: float) -> Tensor:
@@ -244,11 +243,9 @@ class QM9VAE:
         torch.Tensor
             A scalar, in nats per molecule.
         """
-        from utils.models.graph_vae import GraphVAEConfig, reconstruction_nats
-
         atoms, bonds, *ranks = batch
-        d = GraphVAEConfig(**self.network).latent_channels
-        noise = torch.randn(*atoms.shape, d, device=atoms.device)
+        channels = self.network.get("latent_channels", GraphVAEConfig.latent_channels)
+        noise = torch.randn(*atoms.shape, channels, device=atoms.device)
         logits, mean, log_variance = model(atoms, bonds, noise, *ranks)
         divergence = gaussian_kl(mean.flatten(1), log_variance.flatten(1))
         return (reconstruction_nats(logits, atoms, bonds) + self.beta * divergence).mean()
@@ -270,8 +267,6 @@ class QM9VAE:
             (share of slots, and of the bonds of the molecule, that are right),
             ``reconstruction`` and ``kl`` in nats; each of shape ``(B,)``.
         """
-        from utils.models.graph_vae import exact_match, reconstruction_nats
-
         atoms, bonds, *ranks = batch
         logits, mean, log_variance = model(atoms, bonds, None, *ranks)
         found_atoms, found_bonds = logits.most_likely()
