@@ -224,7 +224,7 @@ class QM9VAE:
         torch.nn.Module
             A :class:`utils.models.graph_vae.GraphVAE`.
         """
-        return GraphVAE(GraphVAEConfig(**self.network))
+        return GraphVAE(GraphVAEConfig.from_dict(self.network))
 
     def loss(self, model: nn.Module, batch: Batch, progress: float) -> Tensor:
         """Return the mean negative evidence lower bound, with the weight of the task.
