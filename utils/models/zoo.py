@@ -10,19 +10,19 @@ Three properties make that measurement possible.
 **Every step is a module.** Whatever can break a symmetry (a convolution, a nonlinearity, a
 pooling, a normalisation, the cutting into patches, the positions, the mixing of tokens) is a
 submodule with a name, takes one tensor and returns one. Between these modules nothing happens
-but the sum of a residual connection. :meth:`ZooNetwork.leaves` names them all, in the order of
-computation, with what kind of step each is and with how a transformation of the image acts on
-what it returns.
+but the sum of a residual connection. The method ``leaves`` of a network names them all, in the
+order of computation, with what kind of step each is and with how a transformation of the image
+acts on what goes in and on what comes out (:class:`utils.models.base.Leaf`).
 
 **Forward-mode differentiation enters everywhere.** Attention is written out, and no layer
 behaves differently in training: there is no dropout and no batch norm.
 
-**Every grid has the centre of the image.** A layer of stride two keeps every second position,
-and which ones it keeps decides about which point the coarse grid turns. A convolution with an
-odd kernel, stride two and equal padding on 28 pixels keeps positions 0, 2, ..., 26, and their
-centre lies half a pixel beside that of the image. Such a layer would break rotations by its
-bookkeeping alone. Here a layer of stride two has an even window on a grid with an even number
-of pixels and an odd one on a grid with an odd number, so that all grids turn about one point::
+**Every grid has the centre of the image.** A layer of stride two keeps every second position.
+A convolution with an odd kernel, stride two and equal padding on 28 pixels keeps positions 0,
+2, ..., 26; their centre lies half a pixel beside that of the image, and a quarter turn of the
+image does not map them to each other. Here a layer of stride two has an even window on a grid
+with an even number of pixels and an odd one on a grid with an odd number, so that a quarter
+turn maps every grid to itself::
 
     maximum   28 → conv → 28 → maximum of 2×2, stride 2 → 14 → ... → 7 → conv → mean → logits
     stride    28 → conv with stride 2 → 14 → conv with stride 2 → 7 → conv → mean → logits
@@ -36,14 +36,17 @@ blurred before every second position is left out.
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, cast, get_args
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from utils.models.base import Network, NetworkConfig, check_images
+from utils.generators import FeatureRepresentation, Image, Tokens, Trivial
+from utils.models.base import Kind, Leaf, Network, NetworkConfig, Stepwise, check_images
 
 __all__ = [
     "CNN",
@@ -219,9 +222,7 @@ class MixerConfig(NetworkConfig):
 
     def __post_init__(self) -> None:
         """Check every field."""
-        self._check_numbers(
-            patch=1, width=1, depth=1, token_hidden=1, channel_hidden=1, classes=2
-        )
+        self._check_numbers(patch=1, width=1, depth=1, token_hidden=1, channel_hidden=1, classes=2)
         _check_patch(self.patch)
         _check_word("activation", self.activation, get_args(Activation))
 
@@ -441,8 +442,8 @@ class TransformerBlock(nn.Module):
 # ---------------------------------------------------------------- networks
 
 
-class ZooNetwork(Network, ABC):
-    """What the networks of the zoo share: the door, and the list of their steps.
+class ZooNetwork(Network, Stepwise, ABC):
+    """What the networks of the zoo share: the door, and the steps one after the other.
 
     A batch is never cut into pieces, so that whoever listens to a layer hears it once.
     """
@@ -521,13 +522,39 @@ class CNN(ZooNetwork):
             if coarser and kind == "maximum":
                 self.add_module(f"maximum{number}", nn.MaxPool2d(2))
             if coarser and kind == "blur":
-                # Without padding 28 → 27 → 14; padded by one, 14 → 15 would shift the centre
-                # by nothing, but 14 → 13 → 7 keeps all windows inside.
                 self.add_module(f"maximum{number}", nn.MaxPool2d(2, stride=1))
                 self.add_module(f"blur{number}", Blur())
             channels = width
         self.add_module("mean", SpatialMean())
         self.add_module("head", nn.Linear(channels, self.config.classes))
+
+    def leaves(self) -> dict[str, Leaf]:
+        """Return all steps; see :meth:`utils.models.base.Stepwise.leaves`."""
+        found: dict[str, Leaf] = {}
+        here = Image()
+        for name, step in self.named_children():
+            if isinstance(step, nn.Conv2d):
+                after = here.after_window(
+                    _one(step.kernel_size), _one(step.stride), _one(step.padding)
+                )
+                kind: Kind = "convolution" if _one(step.stride) == 1 else "stride"
+                found[name] = Leaf(kind, here, after)
+                here = after
+            elif isinstance(step, nn.MaxPool2d):
+                after = here.after_window(_one(step.kernel_size), _one(step.stride))
+                found[name] = Leaf("pooling", here, after)
+                here = after
+            elif isinstance(step, Blur):
+                after = here.after_window(3, stride=2, padding=1)
+                found[name] = Leaf("blur", here, after)
+                here = after
+            elif isinstance(step, SpatialMean):
+                found[name] = Leaf("readout", here, Trivial())
+            elif isinstance(step, nn.Linear):
+                found[name] = Leaf("linear", Trivial(), Trivial())
+            else:
+                found[name] = Leaf("nonlinearity", here, here)
+        return found
 
 
 class MLP(ZooNetwork):
@@ -556,6 +583,14 @@ class MLP(ZooNetwork):
             self.add_module(f"linear{number}", nn.Linear(width, width))
             self.add_module(f"activation{number}", _activation(self.config.activation))
         self.head = nn.Linear(width, self.config.classes)
+
+    def leaves(self) -> dict[str, Leaf]:
+        """Return all steps; see :meth:`utils.models.base.Stepwise.leaves`."""
+        found = {"linear1": Leaf("readout", Image(), Trivial())}
+        for name, step in list(self.named_children())[1:]:
+            kind: Kind = "linear" if isinstance(step, nn.Linear) else "nonlinearity"
+            found[name] = Leaf(kind, Trivial(), Trivial())
+        return found
 
 
 class Mixer(ZooNetwork):
@@ -587,6 +622,20 @@ class Mixer(ZooNetwork):
         self.norm = nn.LayerNorm(width)
         self.mean = TokenMean()
         self.head = nn.Linear(width, self.config.classes)
+
+    def leaves(self) -> dict[str, Leaf]:
+        """Return all steps; see :meth:`utils.models.base.Stepwise.leaves`."""
+        grid = _patch_grid(self.config.patch)
+        found = {"patches": Leaf("patches", Image(), grid)}
+        for number in range(self.config.depth):
+            found |= {
+                f"blocks.{number}.{name}": Leaf(kind, grid, grid)
+                for name, kind in _MIXER_BLOCK.items()
+            }
+        found["norm"] = Leaf("normalisation", grid, grid)
+        found["mean"] = Leaf("readout", grid, Trivial())
+        found["head"] = Leaf("linear", Trivial(), Trivial())
+        return found
 
 
 class ViT(ZooNetwork):
@@ -623,3 +672,59 @@ class ViT(ZooNetwork):
         self.norm = nn.LayerNorm(width)
         self.readout = FirstToken() if self.config.readout == "class" else TokenMean()
         self.head = nn.Linear(width, self.config.classes)
+
+    def leaves(self) -> dict[str, Leaf]:
+        """Return all steps; see :meth:`utils.models.base.Stepwise.leaves`."""
+        grid = _patch_grid(self.config.patch)
+        found = {"patches": Leaf("patches", Image(), grid)}
+        if self.config.readout == "class":
+            # A token that is the same for all images: no transformation acts on it.
+            longer = _patch_grid(self.config.patch, extra=1)
+            found["token"] = Leaf("linear", grid, longer)
+            grid = longer
+        found["positions"] = Leaf("positions", grid, grid)
+        for number in range(self.config.depth):
+            found |= {
+                f"blocks.{number}.{name}": Leaf(kind, grid, grid)
+                for name, kind in _TRANSFORMER_BLOCK.items()
+            }
+        found["norm"] = Leaf("normalisation", grid, grid)
+        found["readout"] = Leaf("readout", grid, Trivial())
+        found["head"] = Leaf("linear", Trivial(), Trivial())
+        return found
+
+
+# The names of the steps of a block, in the order of computation.
+_MIXER_BLOCK: Mapping[str, Kind] = MappingProxyType(
+    {
+        "norm1": "normalisation",
+        "mixing": "token mixing",
+        "norm2": "normalisation",
+        "into": "linear",
+        "activation": "nonlinearity",
+        "back": "linear",
+    }
+)
+_TRANSFORMER_BLOCK: Mapping[str, Kind] = MappingProxyType(
+    {
+        "norm1": "normalisation",
+        "queries": "linear",
+        "attention": "attention",
+        "values": "linear",
+        "norm2": "normalisation",
+        "into": "linear",
+        "activation": "nonlinearity",
+        "back": "linear",
+    }
+)
+
+
+def _patch_grid(patch: int, extra: int = 0) -> FeatureRepresentation:
+    """Return what acts on tokens, one for each patch, after some that nothing moves."""
+    count = IMAGE_SIDE // patch
+    return Tokens(count, count, extra, stride=patch, offset=(patch - 1) / 2)
+
+
+def _one(value: Any) -> int:
+    """Return the number that stands for both axes of a layer."""
+    return int(value[0] if isinstance(value, tuple) else value)

@@ -188,8 +188,10 @@ class DigitZoo(DigitSettings):
                 f"species must be one of {', '.join(map(repr, get_args(Species)))}, "
                 f"not {self.species!r}"
             )
-        if isinstance(self.shift, bool) or not isinstance(self.shift, int) or not (
-            0 <= self.shift < 14
+        if (
+            isinstance(self.shift, bool)
+            or not isinstance(self.shift, int)
+            or not (0 <= self.shift < 14)
         ):
             raise ValueError(
                 f"shift must be a whole number of pixels from 0 to 13, not {self.shift!r}"
