@@ -539,8 +539,8 @@ class PlainClassifier(nn.Sequential, Stepwise):
 
     def __init__(self, network: RotationCNN) -> None:
         super().__init__()
-        self.group_order = network.config.group_order
         grid, *layers = plain_convolutions(network)
+        self.group_order = network.config.group_order
         arranged, stages = nn.Sequential(*layers[-3:]), layers[:-3]
         self.add_module("grid", grid)
         names = ["conv", "norm", "relu", "blur"]
