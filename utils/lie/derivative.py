@@ -1,8 +1,8 @@
-r"""The Lie derivative of a network: how far it is from equivariant, at once and layer by layer.
+r"""The Lie derivative of a network: how far it is from equivariant.
 
 Let a one-parameter group act on inputs by :math:`\rho_X(t)` and on outputs by
 :math:`\rho_Z(t)`, with generators :math:`X_{in}` and :math:`X_{out}` (see
-:mod:`utils.generators`). The Lie derivative of :math:`f` along the group is
+:mod:`utils.lie.generators`). The Lie derivative of :math:`f` along the group is
 
 .. math::
    (\mathcal{L} f)(x) = \left.\frac{d}{dt}\right|_{t=0} \rho_Z(-t)\, f(\rho_X(t)\, x)
@@ -16,13 +16,6 @@ sign is that of the definition: what the network does, minus what it should do.
 The published implementation moves the image by a resampler and differentiates through it. Here
 the image is moved once, outside of the network, and its generator goes through the network as a
 tangent, by one call of :func:`torch.func.jvp`.
-
-The Lie derivative obeys the chain rule,
-:math:`\mathcal{L}(h \circ f) = J_h\, \mathcal{L} f + (\mathcal{L} h) \circ f`. So each layer adds
-its own Lie derivative, carried to the output by the layers after it, and
-:func:`layerwise_lie_derivative` returns these contributions with their signs. Their sum is the
-Lie derivative of the network if, and only if, what is declared about the layers fits together,
-and that is checked.
 """
 
 from __future__ import annotations
@@ -30,7 +23,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -39,15 +32,12 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from utils.generators import FeatureRepresentation, Generator, Trivial
+from utils.lie.generators import FeatureRepresentation, Generator, Trivial
 
 __all__ = [
-    "LayerwiseLieDerivative",
     "LocalEquivarianceError",
     "Scale",
     "Scores",
-    "TelescopingError",
-    "layerwise_lie_derivative",
     "lie_derivative",
     "lie_derivatives",
     "local_equivariance_error",
@@ -61,7 +51,7 @@ Scale = Literal["norm", "spread"]
 
 Model = Callable[[Tensor], Tensor]
 
-_TRIVIAL = Trivial()
+TRIVIAL = Trivial()
 
 
 # --------------------------------------------------------------------------------------------
@@ -73,7 +63,7 @@ def lie_derivative(
     model: Model,
     images: Tensor,
     generator: Generator,
-    output: FeatureRepresentation = _TRIVIAL,
+    output: FeatureRepresentation = TRIVIAL,
 ) -> tuple[Tensor, Tensor]:
     r"""Return the outputs of a model and their Lie derivative, :math:`J_f [X x] - X_{out} f(x)`.
 
@@ -84,7 +74,7 @@ def lie_derivative(
     images : torch.Tensor
         Shape ``(B, C, H, W)``, ``float32`` or ``float64`` like the network.
     generator : Generator
-        The transformation; see :func:`utils.generators.generator`.
+        The transformation; see :func:`utils.lie.generator`.
     output : FeatureRepresentation
         What the transformation is meant to do to the outputs; by default nothing, as for a
         classifier.
@@ -113,7 +103,7 @@ def lie_derivatives(
     model: Model,
     images: Tensor,
     generators: Sequence[Generator],
-    output: FeatureRepresentation = _TRIVIAL,
+    output: FeatureRepresentation = TRIVIAL,
 ) -> tuple[Tensor, Tensor]:
     """Return the outputs of a model and their Lie derivatives along several generators.
 
@@ -176,7 +166,7 @@ def _check(
     for generator in generators:
         if not isinstance(generator, Generator):
             raise TypeError(
-                f"A generator is made by utils.generators.generator or affine_generator, but this "
+                f"A generator is made by utils.lie.generator or affine_generator, but this "
                 f"is a {type(generator).__name__}."
             )
     _check_representation(output, "output")
@@ -346,7 +336,7 @@ def local_equivariance_error(
     model: Model,
     images: Tensor,
     generators: Sequence[Generator],
-    output: FeatureRepresentation = _TRIVIAL,
+    output: FeatureRepresentation = TRIVIAL,
     *,
     scores: Scores,
     scale: Scale = "norm",
@@ -449,125 +439,3 @@ def _standard_error(values: Tensor) -> Tensor:
     if count == 1:
         return torch.full(values.shape[:-1], math.nan, dtype=values.dtype)
     return values.std(dim=-1) / count**0.5
-
-
-# --------------------------------------------------------------------------------------------
-# Layer by layer
-# --------------------------------------------------------------------------------------------
-
-
-class TelescopingError(ValueError):
-    """The contributions of the layers do not add up to the Lie derivative of the network.
-
-    Attributes
-    ----------
-    layer : str
-        The name of the layer whose declaration is wrong or missing.
-    """
-
-    def __init__(self, message: str, layer: str) -> None:
-        super().__init__(message)
-        self.layer = layer
-
-
-@dataclass(frozen=True)
-class LayerwiseLieDerivative:
-    """The Lie derivative of a network and what each of its layers contributes to it.
-
-    Attributes
-    ----------
-    outputs : torch.Tensor
-        The outputs, shape ``(B, ...)``.
-    end_to_end : torch.Tensor
-        The Lie derivative of the network, of the same shape.
-    contributions : dict of str to torch.Tensor
-        Name of the leaf to what it contributes, of the same shape, with its sign. Contributions
-        of different leaves may cancel.
-    gap : torch.Tensor
-        ``end_to_end`` minus the sum of the contributions.
-    relative_gap : float
-        The norm of the gap, divided by the largest norm among ``end_to_end`` and the
-        contributions.
-    """
-
-    outputs: Tensor
-    end_to_end: Tensor
-    contributions: dict[str, Tensor]
-    gap: Tensor
-    relative_gap: float
-
-    @property
-    def shares(self) -> dict[str, float]:
-        r"""Signed share of each leaf, :math:`\langle C_i, L \rangle / \lVert L \rVert^2`.
-
-        The shares add up to 1 up to the gap, and negative ones belong to leaves that repair what
-        others break. They are NaN where the network is equivariant.
-        """
-        square = float(self.end_to_end.double().square().sum())
-        return {
-            name: float((value.double() * self.end_to_end.double()).sum()) / square
-            if square
-            else math.nan
-            for name, value in self.contributions.items()
-        }
-
-
-def layerwise_lie_derivative(
-    model: nn.Module,
-    images: Tensor,
-    generator: Generator,
-    leaves: Mapping[str, FeatureRepresentation | Sequence[FeatureRepresentation]],
-    output: FeatureRepresentation = _TRIVIAL,
-    *,
-    tolerance: float = 1e-4,
-    method: Literal["forward", "reverse"] | None = None,
-) -> LayerwiseLieDerivative:
-    r"""Attribute the Lie derivative of a network to its layers, exactly and with signs.
-
-    A *leaf* is a layer whose inputs and output have declared representations. Its own Lie
-    derivative is :math:`\mathcal{L} f_i = J_i [X_{in} z] - X_{out} f_i(z)`, and its contribution
-    is what the rest of the network makes of that, :math:`C_i = J_{i \to out}\, \mathcal{L} f_i`.
-    If every step that is not inside a leaf commutes with the transformations as declared, as
-    additions of branches and changes of layout do, the contributions add up to the Lie derivative
-    of the network.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        A network in evaluation mode.
-    images : torch.Tensor
-        Shape ``(B, C, H, W)``.
-    generator : Generator
-        The transformation.
-    leaves : mapping
-        Name of a submodule, as in ``model.named_modules()``, to its representations: one for a
-        layer that keeps the representation, such as a ReLU; ``(input, output)`` otherwise;
-        ``(first, second, ..., output)`` for a layer with several tensors as inputs. A leaf may
-        be called several times, and its contributions are then added. It returns one tensor, or
-        a field of e2cnn. No leaf lies inside another.
-    output : FeatureRepresentation
-        What the transformation is meant to do to the outputs of the network.
-    tolerance : float
-        The largest relative gap that passes.
-    method : {"forward", "reverse"}, optional
-        Carry each :math:`\mathcal{L} f_i` to the output by forward-mode differentiation, one
-        run for each leaf, or pull each component of the output back to all leaves, one backward
-        run for each component. Both give the same; by default, the fewer runs.
-
-    Returns
-    -------
-    LayerwiseLieDerivative
-        Contributions, the Lie derivative of the network, and the gap between it and their sum.
-
-    Raises
-    ------
-    TypeError
-        If an argument has the wrong type.
-    TelescopingError
-        A ``ValueError``, if the gap is larger than the tolerance. It names the layer at which
-        the declarations stop fitting together.
-    ValueError
-        If a leaf does not exist, is not called, lies inside another or gets features that are
-        not of its representation; or as for :func:`lie_derivative`.
-    """
-    raise NotImplementedError
