@@ -25,7 +25,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +52,9 @@ Scale = Literal["norm", "spread"]
 Model = Callable[[Tensor], Tensor]
 
 TRIVIAL = Trivial()
+
+_SHARED: Any = (None, 0)
+"""The outputs are the same for all tangents, their derivatives are not."""
 
 
 # --------------------------------------------------------------------------------------------
@@ -92,11 +95,11 @@ def lie_derivative(
     ValueError
         If a shape does not fit, or forward-mode differentiation cannot enter the model.
     """
-    _check(model, images, [generator], output)
-    with torch.no_grad(), _forward_mode():
-        outputs, pushed = torch.func.jvp(model, (images,), (generator(images),))
-    _check_outputs(outputs, images)
-    return outputs, pushed - _acted(output, generator, outputs, images, "the outputs")
+    check_arguments(model, images, [generator], output)
+    with torch.no_grad(), forward_mode():
+        outputs, pushed = jvp(model, (images,), (generator(images),))
+    check_outputs(outputs, images)
+    return outputs, pushed - acted(output, generator, outputs, images, "the outputs")
 
 
 def lie_derivatives(
@@ -133,22 +136,31 @@ def lie_derivatives(
         enter the model.
     """
     generators = list(generators)
-    _check(model, images, generators, output)
+    check_arguments(model, images, generators, output)
 
     def push(tangent: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.func.jvp(model, (images,), (tangent,))
+        return jvp(model, (images,), (tangent,))
 
-    with torch.no_grad(), _forward_mode():
+    with torch.no_grad(), forward_mode():
         tangents = torch.stack([generator(images) for generator in generators])
-        outputs, pushed = torch.func.vmap(push, out_dims=(None, 0))(tangents)
-    _check_outputs(outputs, images)
-    acted = [_acted(output, g, outputs, images, "the outputs") for g in generators]
-    return outputs, pushed - torch.stack(acted)
+        outputs, pushed = torch.func.vmap(push, out_dims=_SHARED)(tangents)
+    check_outputs(outputs, images)
+    meant = [acted(output, g, outputs, images, "the outputs") for g in generators]
+    return outputs, pushed - torch.stack(meant)
 
 
-def _check(
+def jvp(
+    function: Callable[..., Tensor], values: tuple[Tensor, ...], tangents: tuple[Tensor, ...]
+) -> tuple[Tensor, Tensor]:
+    """Return the value of a function and its derivative along tangents."""
+    result = torch.func.jvp(function, values, tangents)
+    return result[0], result[1]
+
+
+def check_arguments(
     model: Model, images: Tensor, generators: Sequence[Generator], output: FeatureRepresentation
 ) -> None:
+    """Check what every measurement is given, before any work."""
     if not callable(model):
         raise TypeError(f"The model must be callable, but it is a {type(model).__name__}.")
     if not isinstance(images, Tensor) or images.dtype not in (torch.float32, torch.float64):
@@ -169,11 +181,12 @@ def _check(
                 f"A generator is made by utils.lie.generator or affine_generator, but this "
                 f"is a {type(generator).__name__}."
             )
-    _check_representation(output, "output")
+    check_representation(output, "output")
     _check_modules(model)
 
 
-def _check_representation(value: object, name: str) -> None:
+def check_representation(value: object, name: str) -> None:
+    """Check that something is a representation of features."""
     if not isinstance(value, FeatureRepresentation):
         raise TypeError(
             f"{name} must be a representation such as Trivial() or Image(), but it is a "
@@ -187,28 +200,30 @@ def _check_modules(model: Model) -> None:
     if not isinstance(owner, nn.Module):
         return
     for name, module in owner.named_modules():
-        what = f"{name!r} is a {type(module).__name__}" if name else "the model"
+        what = f"Layer {name!r}" if name else "The model"
+        kind = type(module).__name__
         if isinstance(module, _BatchNorm | _DropoutNd) and module.training:
             raise ValueError(
-                f"{what} in training mode, where an output depends on the other images of the "
-                f"batch or on chance; call model.eval() first."
+                f"{what} is a {kind} in training mode, where an output depends on the other "
+                f"images of the batch or on chance; call model.eval() first."
             )
-        if isinstance(module, nn.LSTM):
+        if isinstance(module, nn.LSTM) and next(module.parameters()).dtype == torch.float32:
             raise ValueError(
-                f"{what}, and forward-mode differentiation cannot enter its fused kernel; replace "
-                f"it by a loop over torch.nn.LSTMCell."
+                f"{what} is a {kind}, and forward-mode differentiation cannot enter its fused "
+                f"kernel; convert the model and the images to float64, which has no such kernel "
+                f"on a CPU, or replace it by a loop over torch.nn.LSTMCell."
             )
         fused = isinstance(module, nn.TransformerEncoderLayer | nn.MultiheadAttention)
         if fused and not module.training and torch.backends.mha.get_fastpath_enabled():
             raise ValueError(
-                f"{what} with a fused fast path, which forward-mode differentiation cannot enter; "
-                f"call torch.backends.mha.set_fastpath_enabled(False) first, and measure inside "
-                f"`with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):`."
+                f"{what} is a {kind} with a fused fast path, which forward-mode differentiation "
+                f"cannot enter; call torch.backends.mha.set_fastpath_enabled(False) first, and "
+                f"measure inside `with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):`."
             )
 
 
 @contextlib.contextmanager
-def _forward_mode() -> Iterator[None]:
+def forward_mode() -> Iterator[None]:
     """Say in one sentence what to do if forward-mode differentiation stops inside a model."""
     try:
         yield
@@ -235,7 +250,7 @@ def _forward_mode() -> Iterator[None]:
         ) from error
 
 
-def _check_outputs(outputs: object, images: Tensor) -> None:
+def check_outputs(outputs: object, images: Tensor) -> None:
     if (
         not isinstance(outputs, Tensor)
         or not outputs.is_floating_point()
@@ -249,13 +264,14 @@ def _check_outputs(outputs: object, images: Tensor) -> None:
         )
 
 
-def _acted(
+def acted(
     representation: FeatureRepresentation,
     generator: Generator,
     features: Tensor,
     images: Tensor,
     place: str,
 ) -> Tensor:
+    """Return what the generator does to features, and say where if they do not fit."""
     frame = (images.shape[2], images.shape[3])
     try:
         return representation.derivative(generator, features, frame)
@@ -377,7 +393,7 @@ def local_equivariance_error(
         relative to them.
     """
     generators = list(generators)
-    _check(model, images, generators, output)
+    check_arguments(model, images, generators, output)
     for name, value, known in (("scores", scores, Scores), ("scale", scale, Scale)):
         if value not in get_args(known):
             choices = " or ".join(map(repr, get_args(known)))
@@ -420,7 +436,7 @@ def local_equivariance_error(
 
 def _probabilities(model: Model, images: Tensor) -> Tensor:
     outputs = model(images)
-    _check_outputs(outputs, images)
+    check_outputs(outputs, images)
     if outputs.ndim != 2:
         raise ValueError(
             f"Probabilities need logits of shape (B, classes), but the outputs have shape "
