@@ -1,21 +1,15 @@
 """Lie derivatives: how far a network is from equivariant, at once and layer by layer.
 
-:mod:`utils.lie.generators` says how transformations act on images and on features,
-:mod:`utils.lie.derivative` measures a network, and :mod:`utils.lie.layers` its layers. All names
-can be imported from here::
+:mod:`utils.lie.derivative` measures a network, and :mod:`utils.lie.layers` its layers; how
+transformations act on images and on features is said in :mod:`utils.generators`. All names can be
+imported from here::
 
     from utils.lie import generator, lie_derivative
 
     outputs, derivative = lie_derivative(network, images, generator("rotation"))
 """
 
-from utils.lie.derivative import (
-    LocalEquivarianceError,
-    lie_derivative,
-    lie_derivatives,
-    local_equivariance_error,
-)
-from utils.lie.generators import (
+from utils.generators import (
     GENERATORS,
     FeatureRepresentation,
     Generator,
@@ -26,6 +20,12 @@ from utils.lie.generators import (
     affine_generator,
     generator,
     standard_generators,
+)
+from utils.lie.derivative import (
+    LocalEquivarianceError,
+    lie_derivative,
+    lie_derivatives,
+    local_equivariance_error,
 )
 from utils.lie.layers import (
     LayerwiseLieDerivative,

@@ -2,7 +2,7 @@ r"""The Lie derivative of a network: how far it is from equivariant.
 
 Let a one-parameter group act on inputs by :math:`\rho_X(t)` and on outputs by
 :math:`\rho_Z(t)`, with generators :math:`X_{in}` and :math:`X_{out}` (see
-:mod:`utils.lie.generators`). The Lie derivative of :math:`f` along the group is
+:mod:`utils.generators`). The Lie derivative of :math:`f` along the group is
 
 .. math::
    (\mathcal{L} f)(x) = \left.\frac{d}{dt}\right|_{t=0} \rho_Z(-t)\, f(\rho_X(t)\, x)
@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from utils.lie.generators import FeatureRepresentation, Generator, Trivial
+from utils.generators import FeatureRepresentation, Generator, Trivial
 
 __all__ = [
     "LocalEquivarianceError",
@@ -218,7 +218,8 @@ def _check_modules(model: Model) -> None:
             raise ValueError(
                 f"{what} is a {kind} with a fused fast path, which forward-mode differentiation "
                 f"cannot enter; call torch.backends.mha.set_fastpath_enabled(False) first, and "
-                f"measure inside `with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):`."
+                f"measure inside `with torch.nn.attention.sdpa_kernel("
+                f"torch.nn.attention.SDPBackend.MATH):`."
             )
 
 

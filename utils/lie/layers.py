@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.modules.dropout import _DropoutNd
 
+from utils.generators import FeatureRepresentation, Generator, Image
 from utils.lie.derivative import (
     TRIVIAL,
     acted,
@@ -31,7 +32,6 @@ from utils.lie.derivative import (
     jvp,
     lie_derivative,
 )
-from utils.lie.generators import FeatureRepresentation, Generator, Image
 
 __all__ = ["LayerwiseLieDerivative", "TelescopingError", "layerwise_lie_derivative"]
 
