@@ -337,7 +337,7 @@ class _Grid(FeatureRepresentation):
     offset: float | tuple[float, float] = 0.0
 
     def __post_init__(self) -> None:
-        """Check stride and offset."""
+        """Check stride and offset, and bring them to one form."""
         for name in ("stride", "offset"):
             value = getattr(self, name)
             pair = value if isinstance(value, tuple) else (value, value)
@@ -352,6 +352,9 @@ class _Grid(FeatureRepresentation):
                 raise ValueError(
                     f"The stride of {type(self).__name__} is positive, but it is {value!r}."
                 )
+            # One form for one grid, so that representations can be compared.
+            down, along = float(pair[0]), float(pair[1])
+            object.__setattr__(self, name, down if down == along else (down, along))
 
     def after_window(
         self,
@@ -378,9 +381,9 @@ class _Grid(FeatureRepresentation):
         Examples
         --------
         >>> Image().after_window(3, stride=2, padding=1)
-        Image(stride=(2.0, 2.0), offset=(0.0, 0.0), flattened=None)
+        Image(stride=2.0, offset=0.0, flattened=None)
         >>> Image().after_window(2, stride=2).offset
-        (0.5, 0.5)
+        0.5
         """
         strides, offsets = [], []
         for axis in range(2):

@@ -34,6 +34,7 @@ CONFIGS: dict[str, Any] = {
     "maximum": CNNConfig(widths=(3, 4, 5)),
     "stride": CNNConfig(widths=(3, 4, 5), downsampling="stride", kernel=5),
     "blur": CNNConfig(widths=(3, 4, 5), downsampling="blur", activation="gelu"),
+    "mean": CNNConfig(widths=(3, 4, 5), readout="mean"),
     "circular": CNNConfig(widths=(3, 4, 5), padding="circular", kernel=7),
     "mlp": MLPConfig(width=6, depth=3),
     "mixer": MixerConfig(width=6, depth=2, token_hidden=5, channel_hidden=7),
@@ -56,8 +57,12 @@ def noise(count: int, seed: int = 0) -> Tensor:
 
 
 def build(config: Any, seed: int = 0) -> Any:
+    """Return a network whose batch statistics are not the initial ones."""
     torch.manual_seed(seed)
-    return KINDS[type(config)](config).eval()
+    network = KINDS[type(config)](config)
+    with torch.no_grad():
+        network(noise(32, seed + 10))
+    return network.eval()
 
 
 def stepwise(name: str) -> Any:
@@ -94,6 +99,7 @@ def test_configuration_survives_json(name: str) -> None:
         (CNNConfig, {"downsampling": "max"}, ValueError, "'maximum', 'stride', 'blur', not 'max'"),
         (CNNConfig, {"activation": "tanh"}, ValueError, "activation must be one of 'relu'"),
         (CNNConfig, {"padding": "same"}, ValueError, "padding must be one of 'zeros'"),
+        (CNNConfig, {"readout": "class"}, ValueError, "readout must be one of 'places', 'mean'"),
         (MLPConfig, {"depth": 0}, ValueError, "depth must be at least 1"),
         (MLPConfig, {"activation": "tanh"}, ValueError, "activation must be one of 'relu'"),
         (MixerConfig, {"patch": 5}, ValueError, "patch must divide the 28 pixels"),
@@ -247,7 +253,7 @@ def test_representations_fit_and_follow_from_each_other(name: str) -> None:
 
 
 GRIDS = [
-    CNNConfig(widths=(2, 3, 4), kernel=kernel, downsampling=kind, activation="gelu")
+    CNNConfig((2, 3, 4), kernel=kernel, downsampling=kind, activation="gelu", readout="mean")
     for kernel in (3, 5, 7)
     for kind in ("maximum", "stride", "blur")
 ]
@@ -296,7 +302,7 @@ def test_quarter_turns_pass_through_filters_without_direction(config: CNNConfig)
         assert change() < 1e-10
         if config.downsampling == "stride":  # an odd window keeps the wrong positions
             side = network.conv1.kernel_size[0] - 1
-            odd = nn.Conv2d(1, 2, side, stride=2, padding=side // 2).double()
+            odd = nn.Conv2d(1, 2, side, stride=2, padding=side // 2, bias=False).double()
             odd.weight.data.fill_(0.1)
             network.conv1 = odd
             assert change() > 1e-3
@@ -328,7 +334,7 @@ def test_circular_convolutions_commute_with_shifts_and_padded_ones_do_not() -> N
     images = noise(2).double()
     for padding, equal in (("circular", True), ("zeros", False)):
         network = build(CNNConfig(widths=(3, 4, 5), padding=padding)).double()
-        first = nn.Sequential(network.conv1, network.activation1)
+        first = nn.Sequential(network.conv1, network.norm1, network.activation1)
         assert (commutes(first, images, 1, 1) < 1e-12) == equal
         # Away from the border the two are the same convolution.
         moved = first(torch.roll(images, 1, dims=3))[..., 2:-2]
@@ -336,7 +342,7 @@ def test_circular_convolutions_commute_with_shifts_and_padded_ones_do_not() -> N
 
 
 def test_pooling_commutes_with_shifts_by_its_stride_only() -> None:
-    network = build(CNNConfig(widths=(3, 4, 5), padding="circular")).double()
+    network = build(CNNConfig((3, 4, 5), padding="circular", readout="mean")).double()
     images = noise(2).double()
     assert commutes(network.maximum1, images, 2, 1) == 0
     assert min(commutes(network.maximum1, images, 1, after) for after in (0, 1)) > 0.1
@@ -346,6 +352,9 @@ def test_pooling_commutes_with_shifts_by_its_stride_only() -> None:
         by_one = network(torch.roll(images, 1, dims=2))
     assert torch.allclose(by_four, logits, rtol=0, atol=1e-12)
     assert (by_one - logits).abs().max() > 1e-6
+    places = build(CNNConfig((3, 4, 5), padding="circular")).double()
+    with torch.no_grad():  # a head that reads places knows where the digit is
+        assert not torch.allclose(places(torch.roll(images, 4, dims=2)), places(images))
 
 
 @pytest.mark.parametrize("name", ["mlp", "mixer", "vit"])
@@ -405,19 +414,22 @@ def test_without_positions_a_transformer_does_not_know_where_a_patch_is() -> Non
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_round_trip_keeps_every_bit(name: str, tmp_path: Path) -> None:
     network = build(CONFIGS[name], seed=5)
+    torch.manual_seed(5)
+    fresh = type(network)(CONFIGS[name]).eval()
     save_checkpoint(tmp_path / "net", network)
     loaded, manifest = load_checkpoint(tmp_path / "net", config=CONFIGS[name])
     with torch.no_grad():
         assert torch.equal(loaded(noise(2)), network(noise(2)))
-        assert torch.equal(untrained_model(tmp_path / "net", seed=5)(noise(2)), network(noise(2)))
+        assert torch.equal(untrained_model(tmp_path / "net", seed=5)(noise(2)), fresh(noise(2)))
         other = untrained_model(tmp_path / "net", seed=6)
-        assert not torch.equal(other(noise(2)), network(noise(2)))
+        assert not torch.equal(other(noise(2)), fresh(noise(2)))
     assert manifest["model"]["parameters"] == sum(p.numel() for p in network.parameters())
     half = tmp_path / "half"
     save_checkpoint(half, network, dtype=torch.float16)
     rounded = load_checkpoint(half)[0]
     for key, tensor in learned_state(network).items():
-        assert torch.equal(learned_state(rounded)[key], tensor.half().float())
+        kept = tensor.half().float() if tensor.is_floating_point() else tensor
+        assert torch.equal(learned_state(rounded)[key], kept)
 
 
 # --- the rotation network, written out -----------------------------------------------------

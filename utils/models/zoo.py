@@ -14,8 +14,9 @@ but the sum of a residual connection. The method ``leaves`` of a network names t
 order of computation, with what kind of step each is and with how a transformation of the image
 acts on what goes in and on what comes out (:class:`utils.models.base.Leaf`).
 
-**Forward-mode differentiation enters everywhere.** Attention is written out, and no layer
-behaves differently in training: there is no dropout and no batch norm.
+**Forward-mode differentiation enters everywhere.** Attention is written out. In evaluation
+mode, in which a network is measured, batch norm is nothing but a scale and an offset for each
+channel.
 
 **Every grid has the centre of the image.** A layer of stride two keeps every second position.
 A convolution with an odd kernel, stride two and equal padding on 28 pixels keeps positions 0,
@@ -24,9 +25,9 @@ image does not map them to each other. Here a layer of stride two has an even wi
 with an even number of pixels and an odd one on a grid with an odd number, so that a quarter
 turn maps every grid to itself::
 
-    maximum   28 → conv → 28 → maximum of 2×2, stride 2 → 14 → ... → 7 → conv → mean → logits
-    stride    28 → conv with stride 2 → 14 → conv with stride 2 → 7 → conv → mean → logits
-    blur      28 → conv → 28 → maximum of 2×2 → 27 → blur, stride 2 → 14 → ... → 7 → ...
+    maximum   28 → conv → 28 → maximum of 2×2, stride 2 → 14 → ... → 7 → conv → logits
+    stride    28 → conv with stride 2 → 14 → conv with stride 2 → 7 → conv → logits
+    blur      28 → conv → 28 → maximum of 2×2 → 27 → blur, stride 2 → 14 → ... → 7 → conv → logits
 
 The third is the anti-aliased pooling of Zhang, "Making Convolutional Networks
 Shift-Invariant Again" (ICML 2019): the maximum is taken at every position, and the result is
@@ -54,6 +55,7 @@ __all__ = [
     "Activation",
     "CNNConfig",
     "Downsampling",
+    "ImageReadout",
     "MLPConfig",
     "Mixer",
     "MixerConfig",
@@ -72,6 +74,9 @@ Downsampling = Literal["maximum", "stride", "blur"]
 
 Padding = Literal["zeros", "circular"]
 """What a convolution reads outside the frame: nothing, or the other side of the image."""
+
+ImageReadout = Literal["places", "mean"]
+"""What a convolutional network classifies: all numbers at their places, or means over places."""
 
 Readout = Literal["class", "mean"]
 """What a transformer classifies: its extra token, or the mean over the tokens of patches."""
@@ -112,6 +117,9 @@ class CNNConfig(NetworkConfig):
         The nonlinearity.
     padding : {"zeros", "circular"}
         What lies outside the frame.
+    readout : {"places", "mean"}
+        What the last linear map reads: every channel at every place, or the mean of each
+        channel over all places.
     classes : int
         Number of classes.
 
@@ -130,6 +138,7 @@ class CNNConfig(NetworkConfig):
     downsampling: Downsampling = "maximum"
     activation: Activation = "relu"
     padding: Padding = "zeros"
+    readout: ImageReadout = "places"
     classes: int = 10
 
     def __post_init__(self) -> None:
@@ -143,6 +152,7 @@ class CNNConfig(NetworkConfig):
         _check_word("downsampling", self.downsampling, get_args(Downsampling))
         _check_word("activation", self.activation, get_args(Activation))
         _check_word("padding", self.padding, get_args(Padding))
+        _check_word("readout", self.readout, get_args(ImageReadout))
 
 
 @dataclass(frozen=True)
@@ -478,7 +488,7 @@ class ZooNetwork(Network, Stepwise, ABC):
 
 
 class CNN(ZooNetwork):
-    """A classifier of three convolutions, the mean over all positions, and a linear map.
+    """A classifier of three convolutions, each followed by batch norm, and a linear map.
 
     Parameters
     ----------
@@ -492,8 +502,9 @@ class CNN(ZooNetwork):
 
     Notes
     -----
-    With circular padding, and apart from the two places where the grid becomes coarser,
-    every step commutes with shifts of the image by whole pixels, exactly.
+    With circular padding, and apart from the two places where the grid becomes coarser and
+    from the head, every step commutes with shifts of the image by whole pixels, exactly. A
+    head that reads means does not change under them.
     """
 
     config: CNNConfig
@@ -516,8 +527,10 @@ class CNN(ZooNetwork):
                     stride=1 + strided,
                     padding=self.config.kernel // 2,
                     padding_mode=self.config.padding,
+                    bias=False,
                 ),
             )
+            self.add_module(f"norm{number}", nn.BatchNorm2d(width))
             self.add_module(f"activation{number}", _activation(self.config.activation))
             if coarser and kind == "maximum":
                 self.add_module(f"maximum{number}", nn.MaxPool2d(2))
@@ -525,8 +538,13 @@ class CNN(ZooNetwork):
                 self.add_module(f"maximum{number}", nn.MaxPool2d(2, stride=1))
                 self.add_module(f"blur{number}", Blur())
             channels = width
-        self.add_module("mean", SpatialMean())
-        self.add_module("head", nn.Linear(channels, self.config.classes))
+        if self.config.readout == "mean":
+            self.add_module("mean", SpatialMean())
+            self.add_module("head", nn.Linear(channels, self.config.classes))
+        else:
+            places = (IMAGE_SIDE // 4) ** 2
+            linear = nn.Linear(channels * places, self.config.classes)
+            self.add_module("head", nn.Sequential(nn.Flatten(), linear))
 
     def leaves(self) -> dict[str, Leaf]:
         """Return all steps; see :meth:`utils.models.base.Stepwise.leaves`."""
@@ -548,10 +566,12 @@ class CNN(ZooNetwork):
                 after = here.after_window(3, stride=2, padding=1)
                 found[name] = Leaf("blur", here, after)
                 here = after
-            elif isinstance(step, SpatialMean):
+            elif isinstance(step, SpatialMean | nn.Sequential):
                 found[name] = Leaf("readout", here, Trivial())
             elif isinstance(step, nn.Linear):
                 found[name] = Leaf("linear", Trivial(), Trivial())
+            elif isinstance(step, nn.BatchNorm2d):
+                found[name] = Leaf("normalisation", here, here)
             else:
                 found[name] = Leaf("nonlinearity", here, here)
         return found

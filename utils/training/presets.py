@@ -238,31 +238,37 @@ _ZOO_SMOKE = DigitZoo(
     network={"widths": (4, 6, 8)},
 )
 
-_CNN: Mapping[str, Any] = MappingProxyType({"widths": (12, 24, 36)})
+_CNN: Mapping[str, Any] = MappingProxyType({"widths": (10, 20, 30)})
 _VIT: Mapping[str, Any] = MappingProxyType({"width": 32, "depth": 2, "hidden": 64})
 
 # What the networks of the zoo are, the peak of their learning rate, and their configuration.
 _ZOO_NETWORKS: Mapping[str, tuple[Species, str, float, Mapping[str, Any]]] = MappingProxyType(
     {
-        "maximum": ("cnn", "CNN with max-pooling", 2e-2, _CNN),
-        "stride": ("cnn", "CNN with strides", 2e-2, {**_CNN, "downsampling": "stride"}),
-        "blur": ("cnn", "CNN with blurred max-pooling", 2e-2, {**_CNN, "downsampling": "blur"}),
+        "maximum": ("cnn", "CNN with max-pooling", 1e-2, _CNN),
+        "stride": ("cnn", "CNN with strides", 1e-2, {**_CNN, "downsampling": "stride"}),
+        "blur": ("cnn", "CNN with blurred max-pooling", 1e-2, {**_CNN, "downsampling": "blur"}),
         "mlp": ("mlp", "perceptron", 5e-3, {}),
         "mixer": ("mixer", "MLP-Mixer", 5e-3, {"depth": 2}),
         "vit": ("vit", "vision transformer with a class token", 4e-3, _VIT),
         "c8": ("c8", "C8-equivariant CNN", 1e-2, {"widths": (2, 4, 6), "copies": 12, "hidden": 32}),
-        "maximum-gelu": ("cnn", "as maximum, with GELU", 2e-2, {**_CNN, "activation": "gelu"}),
+        "maximum-gelu": ("cnn", "as maximum, with GELU", 1e-2, {**_CNN, "activation": "gelu"}),
         "blur-gelu": (
             "cnn",
             "as blur, with GELU",
-            2e-2,
+            1e-2,
             {**_CNN, "downsampling": "blur", "activation": "gelu"},
         ),
+        "maximum-mean": (
+            "cnn",
+            "as maximum, means are read out",
+            1e-2,
+            {**_CNN, "readout": "mean"},
+        ),
         "vit-mean": ("vit", "as vit, the mean is read out", 4e-3, {**_VIT, "readout": "mean"}),
-        "maximum-narrow": ("cnn", "as maximum, half the channels", 2e-2, {"widths": (6, 12, 18)}),
-        "maximum-wide": ("cnn", "as maximum, twice the channels", 2e-2, {"widths": (24, 48, 72)}),
-        "maximum-kernel5": ("cnn", "as maximum, filters of 5 x 5", 2e-2, {**_CNN, "kernel": 5}),
-        "maximum-kernel7": ("cnn", "as maximum, filters of 7 x 7", 2e-2, {**_CNN, "kernel": 7}),
+        "maximum-narrow": ("cnn", "as maximum, half the channels", 1e-2, {"widths": (5, 10, 15)}),
+        "maximum-wide": ("cnn", "as maximum, twice the channels", 1e-2, {"widths": (20, 40, 60)}),
+        "maximum-kernel5": ("cnn", "as maximum, filters of 5 x 5", 1e-2, {**_CNN, "kernel": 5}),
+        "maximum-kernel7": ("cnn", "as maximum, filters of 7 x 7", 1e-2, {**_CNN, "kernel": 7}),
     }
 )
 
@@ -279,7 +285,7 @@ _ZOO_TRAININGS: Mapping[str, tuple[Angles, int, str]] = MappingProxyType(
 
 _CORE = ("maximum", "stride", "blur", "mlp", "mixer", "vit", "c8")
 _ALONG = ("maximum", "mixer", "vit", "c8")  # these are kept at milestones too
-_ZOO_SIZE, _ZOO_EPOCHS = 6_000, 8
+_ZOO_SIZE, _ZOO_EPOCHS = 6_000, 10
 
 
 def _zoo_name(network: str, training: str, size: int = _ZOO_SIZE) -> str:
@@ -323,7 +329,7 @@ def _zoo_preset(name: str) -> Preset:
             batch_size=64,
             learning_rate=rate,
             storage="float16",
-            milestones=(1, 2, 4) if along else (),
+            milestones=(1, 2, 5) if along else (),
         ),
         source="mnist",
         training_size=size,

@@ -1,4 +1,4 @@
-r"""The Lie derivative of a network: how far it is from equivariant, at once and layer by layer.
+r"""The Lie derivative of a network: how far it is from equivariant.
 
 Let a one-parameter group act on inputs by :math:`\rho_X(t)` and on outputs by
 :math:`\rho_Z(t)`, with generators :math:`X_{in}` and :math:`X_{out}` (see
@@ -16,13 +16,6 @@ sign is that of the definition: what the network does, minus what it should do.
 The published implementation moves the image by a resampler and differentiates through it. Here
 the image is moved once, outside of the network, and its generator goes through the network as a
 tangent, by one call of :func:`torch.func.jvp`.
-
-The Lie derivative obeys the chain rule,
-:math:`\mathcal{L}(h \circ f) = J_h\, \mathcal{L} f + (\mathcal{L} h) \circ f`. So each layer adds
-its own Lie derivative, carried to the output by the layers after it, and
-:func:`layerwise_lie_derivative` returns these contributions with their signs. Their sum is the
-Lie derivative of the network if, and only if, what is declared about the layers fits together,
-and that is checked.
 """
 
 from __future__ import annotations
@@ -30,9 +23,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -42,12 +35,9 @@ from torch.nn.modules.dropout import _DropoutNd
 from utils.generators import FeatureRepresentation, Generator, Trivial
 
 __all__ = [
-    "LayerwiseLieDerivative",
     "LocalEquivarianceError",
     "Scale",
     "Scores",
-    "TelescopingError",
-    "layerwise_lie_derivative",
     "lie_derivative",
     "lie_derivatives",
     "local_equivariance_error",
@@ -61,7 +51,10 @@ Scale = Literal["norm", "spread"]
 
 Model = Callable[[Tensor], Tensor]
 
-_TRIVIAL = Trivial()
+TRIVIAL = Trivial()
+
+_SHARED: Any = (None, 0)
+"""The outputs are the same for all tangents, their derivatives are not."""
 
 
 # --------------------------------------------------------------------------------------------
@@ -73,7 +66,7 @@ def lie_derivative(
     model: Model,
     images: Tensor,
     generator: Generator,
-    output: FeatureRepresentation = _TRIVIAL,
+    output: FeatureRepresentation = TRIVIAL,
 ) -> tuple[Tensor, Tensor]:
     r"""Return the outputs of a model and their Lie derivative, :math:`J_f [X x] - X_{out} f(x)`.
 
@@ -84,7 +77,7 @@ def lie_derivative(
     images : torch.Tensor
         Shape ``(B, C, H, W)``, ``float32`` or ``float64`` like the network.
     generator : Generator
-        The transformation; see :func:`utils.generators.generator`.
+        The transformation; see :func:`utils.lie.generator`.
     output : FeatureRepresentation
         What the transformation is meant to do to the outputs; by default nothing, as for a
         classifier.
@@ -102,18 +95,18 @@ def lie_derivative(
     ValueError
         If a shape does not fit, or forward-mode differentiation cannot enter the model.
     """
-    _check(model, images, [generator], output)
-    with torch.no_grad(), _forward_mode():
-        outputs, pushed = torch.func.jvp(model, (images,), (generator(images),))
-    _check_outputs(outputs, images)
-    return outputs, pushed - _acted(output, generator, outputs, images, "the outputs")
+    check_arguments(model, images, [generator], output)
+    with torch.no_grad(), forward_mode():
+        outputs, pushed = jvp(model, (images,), (generator(images),))
+    check_outputs(outputs, images)
+    return outputs, pushed - acted(output, generator, outputs, images, "the outputs")
 
 
 def lie_derivatives(
     model: Model,
     images: Tensor,
     generators: Sequence[Generator],
-    output: FeatureRepresentation = _TRIVIAL,
+    output: FeatureRepresentation = TRIVIAL,
 ) -> tuple[Tensor, Tensor]:
     """Return the outputs of a model and their Lie derivatives along several generators.
 
@@ -143,22 +136,31 @@ def lie_derivatives(
         enter the model.
     """
     generators = list(generators)
-    _check(model, images, generators, output)
+    check_arguments(model, images, generators, output)
 
     def push(tangent: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.func.jvp(model, (images,), (tangent,))
+        return jvp(model, (images,), (tangent,))
 
-    with torch.no_grad(), _forward_mode():
+    with torch.no_grad(), forward_mode():
         tangents = torch.stack([generator(images) for generator in generators])
-        outputs, pushed = torch.func.vmap(push, out_dims=(None, 0))(tangents)
-    _check_outputs(outputs, images)
-    acted = [_acted(output, g, outputs, images, "the outputs") for g in generators]
-    return outputs, pushed - torch.stack(acted)
+        outputs, pushed = torch.func.vmap(push, out_dims=_SHARED)(tangents)
+    check_outputs(outputs, images)
+    meant = [acted(output, g, outputs, images, "the outputs") for g in generators]
+    return outputs, pushed - torch.stack(meant)
 
 
-def _check(
+def jvp(
+    function: Callable[..., Tensor], values: tuple[Tensor, ...], tangents: tuple[Tensor, ...]
+) -> tuple[Tensor, Tensor]:
+    """Return the value of a function and its derivative along tangents."""
+    result = torch.func.jvp(function, values, tangents)
+    return result[0], result[1]
+
+
+def check_arguments(
     model: Model, images: Tensor, generators: Sequence[Generator], output: FeatureRepresentation
 ) -> None:
+    """Check what every measurement is given, before any work."""
     if not callable(model):
         raise TypeError(f"The model must be callable, but it is a {type(model).__name__}.")
     if not isinstance(images, Tensor) or images.dtype not in (torch.float32, torch.float64):
@@ -176,14 +178,15 @@ def _check(
     for generator in generators:
         if not isinstance(generator, Generator):
             raise TypeError(
-                f"A generator is made by utils.generators.generator or affine_generator, but this "
+                f"A generator is made by utils.lie.generator or affine_generator, but this "
                 f"is a {type(generator).__name__}."
             )
-    _check_representation(output, "output")
+    check_representation(output, "output")
     _check_modules(model)
 
 
-def _check_representation(value: object, name: str) -> None:
+def check_representation(value: object, name: str) -> None:
+    """Check that something is a representation of features."""
     if not isinstance(value, FeatureRepresentation):
         raise TypeError(
             f"{name} must be a representation such as Trivial() or Image(), but it is a "
@@ -197,28 +200,31 @@ def _check_modules(model: Model) -> None:
     if not isinstance(owner, nn.Module):
         return
     for name, module in owner.named_modules():
-        what = f"{name!r} is a {type(module).__name__}" if name else "the model"
+        what = f"Layer {name!r}" if name else "The model"
+        kind = type(module).__name__
         if isinstance(module, _BatchNorm | _DropoutNd) and module.training:
             raise ValueError(
-                f"{what} in training mode, where an output depends on the other images of the "
-                f"batch or on chance; call model.eval() first."
+                f"{what} is a {kind} in training mode, where an output depends on the other "
+                f"images of the batch or on chance; call model.eval() first."
             )
-        if isinstance(module, nn.LSTM):
+        if isinstance(module, nn.LSTM) and next(module.parameters()).dtype == torch.float32:
             raise ValueError(
-                f"{what}, and forward-mode differentiation cannot enter its fused kernel; replace "
-                f"it by a loop over torch.nn.LSTMCell."
+                f"{what} is a {kind}, and forward-mode differentiation cannot enter its fused "
+                f"kernel; convert the model and the images to float64, which has no such kernel "
+                f"on a CPU, or replace it by a loop over torch.nn.LSTMCell."
             )
         fused = isinstance(module, nn.TransformerEncoderLayer | nn.MultiheadAttention)
         if fused and not module.training and torch.backends.mha.get_fastpath_enabled():
             raise ValueError(
-                f"{what} with a fused fast path, which forward-mode differentiation cannot enter; "
-                f"call torch.backends.mha.set_fastpath_enabled(False) first, and measure inside "
-                f"`with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):`."
+                f"{what} is a {kind} with a fused fast path, which forward-mode differentiation "
+                f"cannot enter; call torch.backends.mha.set_fastpath_enabled(False) first, and "
+                f"measure inside `with torch.nn.attention.sdpa_kernel("
+                f"torch.nn.attention.SDPBackend.MATH):`."
             )
 
 
 @contextlib.contextmanager
-def _forward_mode() -> Iterator[None]:
+def forward_mode() -> Iterator[None]:
     """Say in one sentence what to do if forward-mode differentiation stops inside a model."""
     try:
         yield
@@ -245,7 +251,7 @@ def _forward_mode() -> Iterator[None]:
         ) from error
 
 
-def _check_outputs(outputs: object, images: Tensor) -> None:
+def check_outputs(outputs: object, images: Tensor) -> None:
     if (
         not isinstance(outputs, Tensor)
         or not outputs.is_floating_point()
@@ -259,13 +265,14 @@ def _check_outputs(outputs: object, images: Tensor) -> None:
         )
 
 
-def _acted(
+def acted(
     representation: FeatureRepresentation,
     generator: Generator,
     features: Tensor,
     images: Tensor,
     place: str,
 ) -> Tensor:
+    """Return what the generator does to features, and say where if they do not fit."""
     frame = (images.shape[2], images.shape[3])
     try:
         return representation.derivative(generator, features, frame)
@@ -346,7 +353,7 @@ def local_equivariance_error(
     model: Model,
     images: Tensor,
     generators: Sequence[Generator],
-    output: FeatureRepresentation = _TRIVIAL,
+    output: FeatureRepresentation = TRIVIAL,
     *,
     scores: Scores,
     scale: Scale = "norm",
@@ -387,7 +394,7 @@ def local_equivariance_error(
         relative to them.
     """
     generators = list(generators)
-    _check(model, images, generators, output)
+    check_arguments(model, images, generators, output)
     for name, value, known in (("scores", scores, Scores), ("scale", scale, Scale)):
         if value not in get_args(known):
             choices = " or ".join(map(repr, get_args(known)))
@@ -430,7 +437,7 @@ def local_equivariance_error(
 
 def _probabilities(model: Model, images: Tensor) -> Tensor:
     outputs = model(images)
-    _check_outputs(outputs, images)
+    check_outputs(outputs, images)
     if outputs.ndim != 2:
         raise ValueError(
             f"Probabilities need logits of shape (B, classes), but the outputs have shape "
@@ -449,125 +456,3 @@ def _standard_error(values: Tensor) -> Tensor:
     if count == 1:
         return torch.full(values.shape[:-1], math.nan, dtype=values.dtype)
     return values.std(dim=-1) / count**0.5
-
-
-# --------------------------------------------------------------------------------------------
-# Layer by layer
-# --------------------------------------------------------------------------------------------
-
-
-class TelescopingError(ValueError):
-    """The contributions of the layers do not add up to the Lie derivative of the network.
-
-    Attributes
-    ----------
-    layer : str
-        The name of the layer whose declaration is wrong or missing.
-    """
-
-    def __init__(self, message: str, layer: str) -> None:
-        super().__init__(message)
-        self.layer = layer
-
-
-@dataclass(frozen=True)
-class LayerwiseLieDerivative:
-    """The Lie derivative of a network and what each of its layers contributes to it.
-
-    Attributes
-    ----------
-    outputs : torch.Tensor
-        The outputs, shape ``(B, ...)``.
-    end_to_end : torch.Tensor
-        The Lie derivative of the network, of the same shape.
-    contributions : dict of str to torch.Tensor
-        Name of the leaf to what it contributes, of the same shape, with its sign. Contributions
-        of different leaves may cancel.
-    gap : torch.Tensor
-        ``end_to_end`` minus the sum of the contributions.
-    relative_gap : float
-        The norm of the gap, divided by the largest norm among ``end_to_end`` and the
-        contributions.
-    """
-
-    outputs: Tensor
-    end_to_end: Tensor
-    contributions: dict[str, Tensor]
-    gap: Tensor
-    relative_gap: float
-
-    @property
-    def shares(self) -> dict[str, float]:
-        r"""Signed share of each leaf, :math:`\langle C_i, L \rangle / \lVert L \rVert^2`.
-
-        The shares add up to 1 up to the gap, and negative ones belong to leaves that repair what
-        others break. They are NaN where the network is equivariant.
-        """
-        square = float(self.end_to_end.double().square().sum())
-        return {
-            name: float((value.double() * self.end_to_end.double()).sum()) / square
-            if square
-            else math.nan
-            for name, value in self.contributions.items()
-        }
-
-
-def layerwise_lie_derivative(
-    model: nn.Module,
-    images: Tensor,
-    generator: Generator,
-    leaves: Mapping[str, FeatureRepresentation | Sequence[FeatureRepresentation]],
-    output: FeatureRepresentation = _TRIVIAL,
-    *,
-    tolerance: float = 1e-4,
-    method: Literal["forward", "reverse"] | None = None,
-) -> LayerwiseLieDerivative:
-    r"""Attribute the Lie derivative of a network to its layers, exactly and with signs.
-
-    A *leaf* is a layer whose inputs and output have declared representations. Its own Lie
-    derivative is :math:`\mathcal{L} f_i = J_i [X_{in} z] - X_{out} f_i(z)`, and its contribution
-    is what the rest of the network makes of that, :math:`C_i = J_{i \to out}\, \mathcal{L} f_i`.
-    If every step that is not inside a leaf commutes with the transformations as declared, as
-    additions of branches and changes of layout do, the contributions add up to the Lie derivative
-    of the network.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        A network in evaluation mode.
-    images : torch.Tensor
-        Shape ``(B, C, H, W)``.
-    generator : Generator
-        The transformation.
-    leaves : mapping
-        Name of a submodule, as in ``model.named_modules()``, to its representations: one for a
-        layer that keeps the representation, such as a ReLU; ``(input, output)`` otherwise;
-        ``(first, second, ..., output)`` for a layer with several tensors as inputs. A leaf may
-        be called several times, and its contributions are then added. It returns one tensor, or
-        a field of e2cnn. No leaf lies inside another.
-    output : FeatureRepresentation
-        What the transformation is meant to do to the outputs of the network.
-    tolerance : float
-        The largest relative gap that passes.
-    method : {"forward", "reverse"}, optional
-        Carry each :math:`\mathcal{L} f_i` to the output by forward-mode differentiation, one
-        run for each leaf, or pull each component of the output back to all leaves, one backward
-        run for each component. Both give the same; by default, the fewer runs.
-
-    Returns
-    -------
-    LayerwiseLieDerivative
-        Contributions, the Lie derivative of the network, and the gap between it and their sum.
-
-    Raises
-    ------
-    TypeError
-        If an argument has the wrong type.
-    TelescopingError
-        A ``ValueError``, if the gap is larger than the tolerance. It names the layer at which
-        the declarations stop fitting together.
-    ValueError
-        If a leaf does not exist, is not called, lies inside another or gets features that are
-        not of its representation; or as for :func:`lie_derivative`.
-    """
-    raise NotImplementedError
