@@ -16,7 +16,15 @@ from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
-from utils.generators import Image, Tokens, Trivial, generator
+from utils.lie import (
+    Image,
+    TelescopingError,
+    Tokens,
+    Trivial,
+    generator,
+    layerwise_lie_derivative,
+    lie_derivative,
+)
 from utils.models import zoo
 from utils.models.base import Stepwise
 from utils.models.rotation_cnn import (
@@ -406,6 +414,51 @@ def test_without_positions_a_transformer_does_not_know_where_a_patch_is() -> Non
     mixer = build(CONFIGS["mixer"]).double()
     with torch.no_grad():
         assert not torch.allclose(mixer(mixed), mixer(images), atol=1e-6)
+
+
+# --- what the steps contribute ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("moved", ["translation_x", "rotation"])
+def test_contributions_of_the_steps_add_up(name: str, moved: str) -> None:
+    network, images = stepwise(name).double(), noise(4).double()
+    found = layerwise_lie_derivative(
+        network, images, generator(moved), network.representations(), tolerance=1e-9
+    )
+    assert found.relative_gap < 1e-9
+    assert list(found.contributions) == list(network.leaves())
+    _, expected = lie_derivative(network, images, generator(moved))
+    assert expected.norm() > 0
+    torch.testing.assert_close(sum(found.contributions.values()), expected)
+    # What acts on every place by itself and linearly commutes with moving the places.
+    for step, leaf in network.leaves().items():
+        if leaf.kind == "linear":
+            assert found.contributions[step].norm() < 1e-10 * expected.norm(), step
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "declared"),
+    [
+        ("vit", "positions", None),
+        ("vit", "blocks.1.attention", None),
+        ("mixer", "blocks.0.mixing", None),
+        ("maximum", "maximum1", None),
+        ("blur", "blur2", (Image(stride=2, offset=0.5), Image(stride=2, offset=0.5))),
+        ("c8", "conv2", (Image(stride=2, offset=1.5), Image(stride=2, offset=1.5))),
+    ],
+)
+def test_a_step_that_is_left_out_or_declared_wrongly_is_noticed(
+    name: str, step: str, declared: Any
+) -> None:
+    network, images = stepwise(name).double(), noise(4).double()
+    leaves = network.representations()
+    if declared is None:
+        del leaves[step]
+    else:
+        leaves[step] = declared
+    with pytest.raises(TelescopingError, match="declar"):
+        layerwise_lie_derivative(network, images, generator("rotation"), leaves)
 
 
 # --- checkpoints -----------------------------------------------------------------------

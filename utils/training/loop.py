@@ -14,6 +14,10 @@ remembered at all: every epoch starts its random numbers anew from the pair (see
 epoch 7 draws the same order, the same augmentation and the same noise whether or not epoch 6
 ran in the same process. On one thread the two runs agree bit by bit.
 
+A recipe can name milestones: numbers of epochs after which the weights are kept as a checkpoint
+with a manifest, as at the end. The training goes on with the exact weights, so that it ends where
+it would have ended without them.
+
 What is saved is safetensors and JSON, never a pickle. The state of epoch *n* is written under
 a new name before ``run.json`` points to it, so a kill at any instant leaves a ``run.json``
 whose state is whole.

@@ -310,7 +310,8 @@ ZOO: Mapping[str, int] = MappingProxyType(_zoo())
 """The presets of ``digit-zoo`` whose networks come with the book, with the number of seeds.
 
 The seeds are 0, 1, ... The names say which network it is, which digits it was trained on, and
-how many of them if they were not 6,000.
+how many of them if they were not 6,000. ``python -m utils.training digit-zoo --preset NAME``
+trains one of them; the names of all are printed by ``python -m utils.training --list``.
 """
 
 
