@@ -32,7 +32,7 @@ _ATTENTION = {
     "tie_ranks": True,
 }
 _ATTENTION_EPOCHS = 12
-_ATTENTION_RATE = 2e-3
+_ATTENTION_RATE, _ATTENTION_MATRIX_RATE = 2e-3, 0.02
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class QM9VAE:
         QM9VAE
             The task. With more than one number its preset is called ``NAME-dCHANNELS``, a
             decoder that sorts single numbers gives way to attention. Such codes are learned
-            sooner and more steadily, so that at most 12 epochs at a faster rate, with gradients
+            sooner and more steadily, so that at most 12 epochs at faster rates, with gradients
             as they are, are enough, and hold all that can be read off a graph without telling
             tied atoms apart, so these are numbered.
         """
@@ -194,6 +194,7 @@ class QM9VAE:
                 recipe,
                 epochs=min(recipe.epochs, _ATTENTION_EPOCHS),
                 learning_rate=_ATTENTION_RATE,
+                matrix_learning_rate=_ATTENTION_MATRIX_RATE,
                 clip=None,
             )
         return dataclasses.replace(
