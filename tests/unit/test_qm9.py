@@ -318,10 +318,8 @@ def test_random_permutations_are_uniform_and_reproducible():
     assert chi_squared < 20.5  # 99.9 % quantile with 5 degrees of freedom
 
 
-def test_relabelling_all_molecules_is_fast_and_depends_on_the_seed_alone(dense):
-    start = time.perf_counter()
+def test_relabelling_all_molecules_depends_on_the_seed_alone(dense):
     all_moved = qm9.load_dense(relabel_seed=3)
-    assert time.perf_counter() - start < 5
     test = qm9.split_indices()["test"]
     part = qm9.load_dense("test", relabel_seed=3)
     assert same(part, all_moved[test])
@@ -483,17 +481,13 @@ def test_no_pickle_and_no_folder_of_torch_geometric(tmp_path):
 # ------------------------------------------------------------------ the cache
 
 
-def test_a_second_load_takes_less_than_a_second(dense):
-    best = {"dense": float("inf"), "graphs": float("inf")}
-    for _ in range(3):  # the best of three, since the machine may be busy
-        start = time.perf_counter()
-        qm9.load_dense()
-        middle = time.perf_counter()
-        qm9.QM9()
-        best["dense"] = min(best["dense"], middle - start)
-        best["graphs"] = min(best["graphs"], time.perf_counter() - middle)
-    assert best["dense"] < 1
-    assert best["graphs"] < 1
+def test_a_second_load_builds_nothing(dense, monkeypatch):
+    def read() -> None:
+        raise AssertionError("the tables were read again")
+
+    monkeypatch.setattr(qm9, "_read_tables", read)
+    assert same(qm9.load_dense(), dense)
+    assert len(qm9.QM9()) == len(dense)
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "checksum lost"])
@@ -574,11 +568,8 @@ def test_a_missing_source_package_is_named(monkeypatch):
 
 
 LOAD = """
-import sys, time
 from utils.data import qm9
-start = time.perf_counter()
-dense = qm9.load_dense()
-print(len(dense), time.perf_counter() - start)
+print(len(qm9.load_dense()))
 """
 
 
@@ -601,22 +592,18 @@ def test_first_use_killed_then_built_then_loaded(tmp_path):
         assert victim.wait() == -signal.SIGKILL
     assert not list(folder.glob("*.npz"))  # nothing there that a later run could take for data
 
-    def run() -> tuple[float, str]:
+    def messages() -> str:
         done = subprocess.run(
             [sys.executable, "-c", LOAD],
             env=environment, capture_output=True, text=True, timeout=300, check=True,
         )  # fmt: skip
-        number, seconds = done.stdout.split()
-        assert number == "130165"
-        return float(seconds), done.stderr
+        assert done.stdout.split() == ["130165"]
+        return done.stderr
 
-    seconds, messages = run()
-    assert str(folder) in messages  # says where the cache is
-    assert "100%" in messages
-    assert seconds < 60
-    seconds, messages = min(run() for _ in range(2))
-    assert messages == ""
-    assert seconds < 1
+    first = messages()
+    assert str(folder) in first  # says where the cache is
+    assert "100%" in first
+    assert messages() == ""  # and nothing is built again
     fresh = qm9.load_dense(root=folder)
     assert same(fresh, qm9.load_dense())
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -573,67 +574,84 @@ def _diagnose(
         return _OUTPUT[0], "No single layer stands out; raise the tolerance or use float64."
     key, number = found
     asked = books.inputs(key)[number]
-    value = books.arriving[key][number][0]
-    earlier = books.order[: books.order.index(key)]
-    alike = [k for k in earlier if cast(Tensor, visits[k].output).shape == value.shape]
+    position = books.order.index(key)
+    earlier = books.order[:position]
+
+    def mended(changed: Mapping[_Key, Tensor]) -> bool:
+        again = books.broken(books.accumulated(changed), tolerance)
+        return again is None or books.order.index(again[0]) > position
+
     # Could the leaf take what another leaf is declared to return, or the image itself?
-    offered = [leaves[k[0]].output for k in alike]
-    if images.shape == value.shape:
-        offered.append(Image())
+    offered = [leaves[k[0]].output for k in reversed(earlier)]
     taken = None
-    for kind in dict.fromkeys(reversed(offered)):
-        fits = _fitting(books, key, number, kind, carried[key][number])
-        if kind != asked and fits <= tolerance:
+    for kind in dict.fromkeys([*offered, Image()]):
+        if kind != asked and _fitting(books, found, kind, carried[key][number]) <= tolerance:
             taken = kind
             break
-    # Could a leaf before it return what it is declared to take?
-    for name in dict.fromkeys(k[0] for k in reversed(alike)):
-        declared = leaves[name].output
-        if declared == asked:
+    # Could a leaf before it return what it is declared to take? If both could, the layer before
+    # is the judge: the right declaration is the one that makes it more nearly equivariant.
+    for name in dict.fromkeys(k[0] for k in reversed(earlier)):
+        if leaves[name].output == asked:
             continue
         changed = dict(own)
-        for k in alike:
-            if k[0] == name:
-                result = cast(Tensor, visits[k].output)
-                before = acted(declared, generator, result, images, "the diagnosis")
-                after = acted(asked, generator, result, images, "the diagnosis")
-                changed[k] = own[k] + before - after
-        again = books.broken(books.accumulated(changed), tolerance)
-        mended = again is None or books.order.index(again[0]) > books.order.index(key)
-        smaller = sum(float(changed[k].norm() - own[k].norm()) for k in alike) < 0
-        if mended and (taken is None or smaller):
+        try:
+            for k in earlier:
+                if k[0] == name:
+                    before, after = (
+                        acted(kind, generator, cast(Tensor, visits[k].output), images, name)
+                        for kind in (leaves[name].output, asked)
+                    )
+                    changed[k] = own[k] + before - after
+        except ValueError:  # its output is of another shape
+            continue
+        smaller = sum(float(changed[k].norm() - own[k].norm()) for k in earlier) < 0
+        if (taken is None or smaller) and mended(changed):
             return name, (
-                f"Layer {name!r} is declared to return {declared}, but what it returns moves as "
-                f"{asked}, as which {_called(key)} takes it."
+                f"Layer {name!r} is declared to return {leaves[name].output}, but what it returns "
+                f"moves as {asked}, as which {_place(key)} takes it."
             )
     if taken is not None:
-        return key[0], (
-            f"What layer {key[0]!r} gets is declared as {asked}, but moves as {taken}."
-            if key != _OUTPUT
-            else f"The output of the network is declared as {asked}, but moves as {taken}."
-        )
+        return key[0], (f"What {_place(key)} gets is declared as {asked}, but moves as {taken}.")
+    # Could a layer that is not declared be what comes between?
     modules = dict(model.named_modules())
     suspects = [n for n in visits[key].undeclared if not isinstance(modules[n], _INNOCENT)]
+    kinds = dict.fromkeys([*offered[:1], asked])
+    for name in suspects:
+        for first, second in itertools.product(kinds, kinds):
+            more = {**leaves, name: _Leaf(modules[name], (first,), second)}
+            try:
+                measured = _measure(model, images, generator, more)[:-1]
+            except ValueError:  # made for another shape
+                continue
+            books.leaves = more
+            good = mended({visit.key: visit.own for visit in measured})
+            books.leaves = leaves
+            if good:
+                return name, (
+                    f"Layer {name!r} is not declared as a leaf, and does not commute with the "
+                    f"transformation."
+                )
     if suspects:
         listed = ", ".join(map(repr, suspects))
         return suspects[0], (
-            f"Before {_called(key)} runs {listed}, which is not declared as a leaf and does not "
-            f"commute with the transformation."
+            f"Before {_place(key)} runs {listed}, which is not declared as a leaf, and something "
+            f"there does not commute with the transformation."
         )
     return key[0], (
-        f"What {_called(key)} gets does not move as {asked}: either that is the wrong declaration, "
+        f"What {_place(key)} gets does not move as {asked}: either that is the wrong declaration, "
         f"or a step before it, outside of all leaves, does not commute with the transformation."
     )
 
 
 def _fitting(
-    books: _Books, key: _Key, number: int, kind: FeatureRepresentation, carried: Tensor
+    books: _Books, place: tuple[_Key, int], kind: FeatureRepresentation, carried: Tensor
 ) -> float:
+    """Return what stays unexplained if an input is of another kind."""
     try:
-        return books.missing(key, number, kind, carried)
-    except ValueError:  # of the same shape, but not made for it
+        return books.missing(*place, kind, carried)
+    except ValueError:  # made for another shape
         return math.inf
 
 
-def _called(key: _Key) -> str:
-    return "the output of the network" if key == _OUTPUT else f"the input of layer {key[0]!r}"
+def _place(key: _Key) -> str:
+    return "whoever reads the output of the network" if key == _OUTPUT else f"layer {key[0]!r}"
