@@ -464,7 +464,7 @@ def test_batches_do_not_change_the_error():
         local_equivariance_error(
             network, images, standard_generators(), scores="probabilities", batch_size=size
         )
-        for size in (256, 3)
+        for size in (64, 3)
     )
     for name in ("per_image", "absolute", "relative", "relative_standard_error"):
         assert_close(getattr(whole, name), getattr(parts, name))

@@ -10,7 +10,7 @@ Let a one-parameter group act on inputs by :math:`\rho_X(t)` and on outputs by
 
 It is zero for all inputs exactly if :math:`f` is equivariant to that group, and its unit is that
 of the output per unit of the parameter :math:`t`: per pixel, per radian (Gruver, Finzi,
-Goldblum & Wilson, "The Lie Derivative for Measuring Learned Equivariance", ICLR 2023, eq. 2). The
+Goldblum & Wilson, "The Lie Derivative for Measuring Learned Equivariance", ICLR 2023). The
 sign is that of the definition: what the network does, minus what it should do.
 
 The published implementation moves the image by a resampler and differentiates through it. Here
@@ -317,8 +317,8 @@ class LocalEquivarianceError:
         Shape ``(G,)``: its standard error over images, with the uncertainty of the denominator,
         to first order.
     published : torch.Tensor
-        Shape ``(G,)``: the mean of :math:`a_b^2`, which is the error that Gruver et al. (2022,
-        eq. 3) report; squared units.
+        Shape ``(G,)``: the mean of :math:`a_b^2`, which is the error that Gruver et al. (2023)
+        report; squared units.
     published_standard_error : torch.Tensor
         Shape ``(G,)``.
     per_image : torch.Tensor
@@ -357,7 +357,7 @@ def local_equivariance_error(
     *,
     scores: Scores,
     scale: Scale = "norm",
-    batch_size: int = 256,
+    batch_size: int = 64,
 ) -> LocalEquivarianceError:
     """Measure the local equivariance error of a model, absolute and relative.
 
@@ -377,7 +377,8 @@ def local_equivariance_error(
         What the relative error is relative to. ``"norm"`` is the size of the outputs; a constant
         added to all outputs changes it. ``"spread"`` is how much they differ between images.
     batch_size : int
-        How many images go through the model at once.
+        How many images go through the model at once; the memory grows with it and with the number
+        of generators.
 
     Returns
     -------
