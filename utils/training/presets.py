@@ -250,31 +250,31 @@ _VIT: Mapping[str, Any] = MappingProxyType({"width": 32, "depth": 2, "hidden": 6
 # What the networks of the zoo are, the peak of their learning rate, and their configuration.
 _ZOO_NETWORKS: Mapping[str, tuple[Species, str, float, Mapping[str, Any]]] = MappingProxyType(
     {
-        "maximum": ("cnn", "CNN with max-pooling", 1e-2, _CNN),
-        "stride": ("cnn", "CNN with strides", 1e-2, {**_CNN, "downsampling": "stride"}),
-        "blur": ("cnn", "CNN with blurred max-pooling", 1e-2, {**_CNN, "downsampling": "blur"}),
-        "mlp": ("mlp", "perceptron", 5e-3, {}),
-        "mixer": ("mixer", "MLP-Mixer", 5e-3, {"depth": 2}),
-        "vit": ("vit", "vision transformer with a class token", 4e-3, _VIT),
-        "c8": ("c8", "C8-equivariant CNN", 1e-2, {"widths": (2, 4, 6), "copies": 12, "hidden": 32}),
-        "maximum-gelu": ("cnn", "as maximum, with GELU", 1e-2, {**_CNN, "activation": "gelu"}),
+        "maximum": ("cnn", "CNN with max-pooling", 7e-3, _CNN),
+        "stride": ("cnn", "CNN with strides", 7e-3, {**_CNN, "downsampling": "stride"}),
+        "blur": ("cnn", "CNN with blurred max-pooling", 7e-3, {**_CNN, "downsampling": "blur"}),
+        "mlp": ("mlp", "perceptron", 3e-3, {}),
+        "mixer": ("mixer", "MLP-Mixer", 4e-3, {"depth": 2}),
+        "vit": ("vit", "vision transformer with a class token", 3e-3, _VIT),
+        "c8": ("c8", "C8-equivariant CNN", 7e-3, {"widths": (2, 4, 6), "copies": 12, "hidden": 32}),
+        "maximum-gelu": ("cnn", "as maximum, with GELU", 7e-3, {**_CNN, "activation": "gelu"}),
         "blur-gelu": (
             "cnn",
             "as blur, with GELU",
-            1e-2,
+            7e-3,
             {**_CNN, "downsampling": "blur", "activation": "gelu"},
         ),
         "maximum-mean": (
             "cnn",
             "as maximum, means are read out",
-            1e-2,
+            7e-3,
             {**_CNN, "readout": "mean"},
         ),
-        "vit-mean": ("vit", "as vit, the mean is read out", 4e-3, {**_VIT, "readout": "mean"}),
-        "maximum-narrow": ("cnn", "as maximum, half the channels", 1e-2, {"widths": (5, 10, 15)}),
-        "maximum-wide": ("cnn", "as maximum, twice the channels", 1e-2, {"widths": (20, 40, 60)}),
-        "maximum-kernel5": ("cnn", "as maximum, filters of 5 x 5", 1e-2, {**_CNN, "kernel": 5}),
-        "maximum-kernel7": ("cnn", "as maximum, filters of 7 x 7", 1e-2, {**_CNN, "kernel": 7}),
+        "vit-mean": ("vit", "as vit, the mean is read out", 3e-3, {**_VIT, "readout": "mean"}),
+        "maximum-narrow": ("cnn", "as maximum, half the channels", 7e-3, {"widths": (5, 10, 15)}),
+        "maximum-wide": ("cnn", "as maximum, twice the channels", 7e-3, {"widths": (20, 40, 60)}),
+        "maximum-kernel5": ("cnn", "as maximum, filters of 5 x 5", 7e-3, {**_CNN, "kernel": 5}),
+        "maximum-kernel7": ("cnn", "as maximum, filters of 7 x 7", 7e-3, {**_CNN, "kernel": 7}),
     }
 )
 
@@ -291,7 +291,7 @@ _ZOO_TRAININGS: Mapping[str, tuple[Angles, int, str]] = MappingProxyType(
 
 _CORE = ("maximum", "stride", "blur", "mlp", "mixer", "vit", "c8")
 _ALONG = ("maximum", "mixer", "vit", "c8")  # these are kept at milestones too
-_ZOO_SIZE, _ZOO_EPOCHS = 6_000, 10
+_ZOO_SIZE, _ZOO_EPOCHS = 6_000, 4
 
 
 def _zoo_name(network: str, training: str, size: int = _ZOO_SIZE) -> str:
@@ -333,15 +333,15 @@ def _zoo_preset(name: str) -> Preset:
         preset=name,
         recipe=Recipe(
             epochs=_ZOO_EPOCHS * _ZOO_SIZE // size,  # as many steps, however many digits
-            batch_size=64,
+            batch_size=32,
             learning_rate=rate,
             storage="float16",
-            milestones=(1, 2, 5) if along else (),
+            milestones=(1, 2) if along else (),
         ),
         source="mnist",
         training_size=size,
         validation_size=500,
-        test_size=4_000,
+        test_size=2_000,
         angles=angles,
         species=species,
         shift=shift,
