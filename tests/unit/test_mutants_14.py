@@ -17,7 +17,12 @@ def by_projections(v):
     averages = [np.full((n, n), 1 / n) for n in shape]
     rests = [np.eye(n) - mean for n, mean in zip(shape, averages, strict=True)]
     (a0, t0, s0), (a1, t1, s1) = averages, rests
-    for factors in ((a1, t0, s0), (a0, t1, s0), (a1, t1, s0), (np.eye(shape[0]), np.eye(shape[1]), s1)):
+    for factors in (
+        (a1, t0, s0),
+        (a0, t1, s0),
+        (a1, t1, s0),
+        (np.eye(shape[0]), np.eye(shape[1]), s1),
+    ):
         projection = np.kron(np.kron(factors[0], factors[1]), factors[2])
         kept.append(np.sum((projection @ centred) ** 2))
     return np.array(kept) / np.sum(centred**2)
