@@ -289,19 +289,22 @@ _ZOO_TRAININGS: Mapping[str, tuple[Angles, int, str]] = MappingProxyType(
     }
 )
 
-_CORE = ("maximum", "stride", "blur", "mlp", "mixer", "vit", "c8")
 _ALONG = ("maximum", "mixer", "vit", "c8")  # upright or turned anew, kept at milestones too
 _ZOO_SIZE, _ZOO_EPOCHS = 6_000, 4
 
-# Which of them come with the book: networks, trainings, numbers of digits, number of seeds.
+# Networks, trainings, numbers of digits, and with how many seeds they come with the book.
 _ZOO_ROWS: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...], int], ...] = (
-    (_CORE, ("upright", "rotation"), (_ZOO_SIZE,), 2),
-    (("maximum",), ("turned", "translation", "both"), (_ZOO_SIZE,), 1),
-    (("maximum-narrow", "maximum-wide"), ("upright",), (_ZOO_SIZE,), 1),
-    (("maximum-kernel5", "maximum-kernel7"), ("upright",), (_ZOO_SIZE,), 1),
-    (("maximum",), ("upright",), (1_500, 3_000, 12_000), 1),
-    (("maximum-gelu", "vit-mean"), ("upright",), (_ZOO_SIZE,), 1),
-    (("vit",), ("translation",), (_ZOO_SIZE,), 1),
+    (("maximum", "mlp"), ("upright", "rotation"), (_ZOO_SIZE,), 2),
+    (("stride", "blur", "mixer", "vit", "c8"), ("upright", "rotation"), (_ZOO_SIZE,), 1),
+    (("maximum",), ("translation", "both"), (_ZOO_SIZE,), 1),
+    (("maximum-narrow", "maximum-wide", "maximum-kernel5"), ("upright",), (_ZOO_SIZE,), 1),
+    (("maximum",), ("upright",), (1_500,), 1),
+    (("maximum",), ("turned",), (_ZOO_SIZE,), 0),
+    (("mixer", "vit", "c8"), ("turned", "translation", "both"), (_ZOO_SIZE,), 0),
+    (("maximum",), ("upright",), (3_000, 12_000), 0),
+    (("maximum-narrow", "maximum-wide", "maximum-kernel5"), ("rotation",), (_ZOO_SIZE,), 0),
+    (("maximum-kernel7", "maximum-mean", "vit-mean"), ("upright", "rotation"), (_ZOO_SIZE,), 0),
+    (("maximum-gelu", "blur-gelu"), ("upright", "rotation"), (_ZOO_SIZE,), 0),
 )
 
 ZOO: Mapping[str, int] = MappingProxyType(
@@ -313,9 +316,10 @@ ZOO: Mapping[str, int] = MappingProxyType(
         for size in sizes
     }
 )
-"""The presets of ``digit-zoo`` whose networks come with the book, with the number of seeds.
+"""The presets of ``digit-zoo``, and with how many seeds their networks come with the book.
 
-The seeds are 0, 1, ... The names say which network it is, which digits it was trained on, and
+The seeds are 0, 1, ...; a preset with 0 seeds can be trained and does not come along. The names
+say which network it is, which digits it was trained on, and
 how many of them if they were not 6,000. ``python -m utils.training digit-zoo --preset NAME``
 trains one of them; the names of all are printed by ``python -m utils.training --list``.
 """
