@@ -319,9 +319,9 @@ ZOO: Mapping[str, int] = MappingProxyType(
 """The presets of ``digit-zoo``, and with how many seeds their networks come with the book.
 
 The seeds are 0, 1, ...; a preset with 0 seeds can be trained and does not come along. The names
-say which network it is, which digits it was trained on, and
-how many of them if they were not 6,000. ``python -m utils.training digit-zoo --preset NAME``
-trains one of them; the names of all are printed by ``python -m utils.training --list``.
+say which network it is, which digits it was trained on, and how many of them if they were not
+6,000. ``python -m utils.training digit-zoo --preset NAME`` trains one of them; the names of all
+are printed by ``python -m utils.training --list``.
 """
 
 
