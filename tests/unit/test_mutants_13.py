@@ -20,8 +20,7 @@ def by_moving(f, x, A, B):
     """Difference quotients of finite transformations, by the matrix exponential."""
     h = 1e-5
     there, back = (
-        f(x @ torch.linalg.matrix_exp(t * A).T) @ torch.linalg.matrix_exp(-t * B).T
-        for t in (h, -h)
+        f(x @ torch.linalg.matrix_exp(t * A).T) @ torch.linalg.matrix_exp(-t * B).T for t in (h, -h)
     )
     return (there - back) / (2 * h)
 
