@@ -16,6 +16,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
+from utils.data.mnist import load_small
 from utils.lie import (
     Image,
     TelescopingError,
@@ -34,7 +35,12 @@ from utils.models.rotation_cnn import (
     plain_classifier,
 )
 from utils.models.zoo import CNN, MLP, CNNConfig, Mixer, MixerConfig, MLPConfig, ViT, ViTConfig
-from utils.training import load_checkpoint, save_checkpoint, untrained_model
+from utils.training import (
+    load_checkpoint,
+    save_checkpoint,
+    shipped_checkpoints,
+    untrained_model,
+)
 from utils.training.checkpoint import learned_state
 
 SMALL_C8 = RotationCNNConfig(widths=(2, 2, 3), copies=4, hidden=8)
@@ -459,6 +465,23 @@ def test_a_step_that_is_left_out_or_declared_wrongly_is_noticed(
         leaves[step] = declared
     with pytest.raises(TelescopingError, match="declar"):
         layerwise_lie_derivative(network, images, generator("rotation"), leaves)
+
+
+SHIPPED = [name for name in shipped_checkpoints() if name.startswith("digit-zoo")]
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if "-epoch" not in name])
+def test_contributions_add_up_in_the_networks_that_come_with_the_book(name: str) -> None:
+    model, _ = load_checkpoint(name)
+    network = plain_classifier(model) if isinstance(model, RotationCNN) else model
+    assert isinstance(network, Stepwise)
+    images = load_small().images[::1000].double()
+    for moved in ("translation_x", "rotation"):
+        found = layerwise_lie_derivative(
+            network.double(), images, generator(moved), network.representations(), tolerance=1e-6
+        )
+        assert found.relative_gap < 1e-6
+        assert found.end_to_end.norm() > 1e-3
 
 
 # --- checkpoints -----------------------------------------------------------------------

@@ -289,33 +289,37 @@ _ZOO_TRAININGS: Mapping[str, tuple[Angles, int, str]] = MappingProxyType(
     }
 )
 
-_CORE = ("maximum", "stride", "blur", "mlp", "mixer", "vit", "c8")
-_ALONG = ("maximum", "mixer", "vit", "c8")  # these are kept at milestones too
+_ALONG = ("maximum", "mixer", "vit", "c8")  # upright or turned anew, kept at milestones too
 _ZOO_SIZE, _ZOO_EPOCHS = 6_000, 4
 
+# Networks, trainings, numbers of digits, and with how many seeds they come with the book.
+_ZOO_ROWS: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...], int], ...] = (
+    (("maximum", "mlp"), ("upright", "rotation"), (_ZOO_SIZE,), 2),
+    (("stride", "blur", "mixer", "vit", "c8"), ("upright", "rotation"), (_ZOO_SIZE,), 1),
+    (("maximum",), ("translation", "both"), (_ZOO_SIZE,), 1),
+    (("maximum-narrow", "maximum-wide", "maximum-kernel5"), ("upright",), (_ZOO_SIZE,), 1),
+    (("maximum",), ("upright",), (1_500,), 1),
+    (("maximum",), ("turned",), (_ZOO_SIZE,), 0),
+    (("mixer", "vit", "c8"), ("turned", "translation", "both"), (_ZOO_SIZE,), 0),
+    (("maximum",), ("upright",), (3_000, 12_000), 0),
+    (("maximum-narrow", "maximum-wide", "maximum-kernel5"), ("rotation",), (_ZOO_SIZE,), 0),
+    (("maximum-kernel7", "maximum-mean", "vit-mean"), ("upright", "rotation"), (_ZOO_SIZE,), 0),
+    (("maximum-gelu", "blur-gelu"), ("upright", "rotation"), (_ZOO_SIZE,), 0),
+)
 
-def _zoo_name(network: str, training: str, size: int = _ZOO_SIZE) -> str:
-    return f"{network}-{training}" if size == _ZOO_SIZE else f"{network}-{training}-{size}"
+ZOO: Mapping[str, int] = MappingProxyType(
+    {
+        f"{network}-{training}" if size == _ZOO_SIZE else f"{network}-{training}-{size}": seeds
+        for networks, trainings, sizes, seeds in _ZOO_ROWS
+        for network in networks
+        for training in trainings
+        for size in sizes
+    }
+)
+"""The presets of ``digit-zoo``, and with how many seeds their networks come with the book.
 
-
-def _zoo() -> dict[str, int]:
-    """Say with how many seeds the networks of the zoo come with the book, preset by preset."""
-    seeds: dict[str, int] = {}
-    for training in ("upright", "rotation"):
-        seeds |= {_zoo_name(network, training): 3 for network in _CORE}
-        others = [network for network in _ZOO_NETWORKS if network not in _CORE]
-        seeds |= {_zoo_name(network, training): 1 for network in others}
-    for training in ("turned", "translation", "both"):
-        seeds |= {_zoo_name(network, training): 1 for network in _ALONG}
-    for network in ("maximum", "vit"):
-        seeds |= {_zoo_name(network, "upright", size): 1 for size in (1_500, 3_000, 12_000)}
-    return seeds
-
-
-ZOO: Mapping[str, int] = MappingProxyType(_zoo())
-"""The presets of ``digit-zoo`` whose networks come with the book, with the number of seeds.
-
-The seeds are 0, 1, ... The names say which network it is, which digits it was trained on, and
+The seeds are 0, 1, ...; a preset with 0 seeds can be trained and does not come along. The names
+say which network it is, which digits it was trained on, and
 how many of them if they were not 6,000. ``python -m utils.training digit-zoo --preset NAME``
 trains one of them; the names of all are printed by ``python -m utils.training --list``.
 """
