@@ -679,24 +679,11 @@ def _bilinear_slope(maps: Tensor, axis: int) -> Tensor:
 
     The published definition samples at ``(g + 1) / 2 * (size - 1)`` with ``g`` evenly spaced in
     [−1, 1]. In floating point that falls now on a pixel, now just before one, and the slope is
-    then the difference to the next or from the last pixel.
+    then the difference to the next or from the last pixel. Beyond the border the pixel of the
+    border is repeated.
     """
-    other = -1 if axis == -2 else -2
-    lower, upper, _ = _bilinear_cells(maps, axis)
-    difference = maps.index_select(axis, upper) - maps.index_select(axis, lower)
-    lower, upper, weight = _bilinear_cells(maps, other)
-    shape = (-1, 1) if other == -2 else (-1,)
-    weight = weight.reshape(shape)
-    return (1 - weight) * difference.index_select(other, lower) + weight * (
-        difference.index_select(other, upper)
-    )
-
-
-def _bilinear_cells(maps: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the pixels before and after each sampling place, and the weight of the latter."""
     size = maps.shape[axis]
     grid = torch.linspace(-1, 1, size, dtype=maps.dtype, device=maps.device)
-    places = (grid + 1) / 2 * (size - 1)
-    lower = places.floor()
-    upper = (lower + 1).clamp(max=size - 1)
-    return lower.long(), upper.long(), places - lower
+    before = ((grid + 1) / 2 * (size - 1)).floor().long()
+    after = (before + 1).clamp(max=size - 1)
+    return maps.index_select(axis, after) - maps.index_select(axis, before)

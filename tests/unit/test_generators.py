@@ -253,6 +253,8 @@ def test_bilinear_takes_one_side_of_each_kink():
     assert (close_after | close_before).all()
     assert close_after.any()
     assert close_before.any()
+    # The last pixel is always met exactly, and what comes after it is itself.
+    assert not generator("translation_x", gradient="bilinear")(images)[..., -1].any()
 
 
 @pytest.mark.parametrize("name", GENERATORS)

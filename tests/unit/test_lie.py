@@ -401,7 +401,11 @@ def test_the_error_of_a_known_map():
     assert_close(found.absolute_standard_error[0], each.std() / math.sqrt(3))
     assert_close(found.published[0], each.square().mean())
     assert_close(found.published_standard_error[0], each.square().std() / math.sqrt(3))
-    assert_close(found.relative[0], each.mean() / each.square().mean().sqrt())
+    size = each.square().mean().sqrt()
+    assert_close(found.relative[0], each.mean() / size)
+    # Outputs and derivatives are the same here, so that a ratio of one list of numbers is left.
+    pull = each / size - each.mean() * each.square() / (2 * size**3)
+    assert_close(found.relative_standard_error[0], pull.std() / math.sqrt(3))
     for values in (found.absolute, found.relative, found.published, found.absolute_standard_error):
         assert values.dtype == torch.float64
         assert values[1] == 0
@@ -972,6 +976,27 @@ def test_what_the_sentence_says():
     assert "'conv2' is declared to return Image(stride=1.0, offset=0.0" in sentence
     assert "moves as Image(stride=2.0, offset=0.0" in sentence
     assert isinstance(caught.value, ValueError)
+    wrong = {**Residual.leaves(), "stem": (Image(stride=2.0), Image())}
+    with pytest.raises(
+        TelescopingError, match=r"gets is declared as Image\(stride=2.* moves as .*1"
+    ):
+        layerwise_lie_derivative(
+            Residual().double().eval(), pictures(), generator("rotation"), wrong
+        )
+
+
+def test_of_several_undeclared_layers_the_guilty_one_is_found():
+    """A convolution of one pixel commutes, the next has a stride, and no leaf comes before."""
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(1, 2, 1),
+        nn.Conv2d(2, 3, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
+    coarse = Image(stride=2.0)
+    assert culprit(network, {"2": coarse, "3": (coarse, Trivial())}) == "1"
 
 
 def test_the_tolerance_decides():

@@ -298,8 +298,7 @@ def _watched(
             return None
 
         def rerun(*tensors: Tensor) -> Tensor:
-            # Copies, since a layer may work in place.
-            given, named = _replaced((args, kwargs), iter([t.clone() for t in tensors]))
+            given, named = _replaced((args, kwargs), iter(tensors))
             return _single(leaves[name].module(*given, **named), name)
 
         key = (name, calls[name])
@@ -377,6 +376,7 @@ def _measure(
     undeclared: list[str] = []
 
     def at_input(key: _Key, tensors: list[Tensor]) -> None:
+        # Copies, since the layer may work in place.
         entered[key] = [tensor.clone() for tensor in tensors]
 
     def at_output(key: _Key, rerun: Callable[..., Tensor], result: Tensor) -> None:
@@ -615,7 +615,7 @@ def _diagnose(
     # Could a layer that is not declared be what comes between?
     modules = dict(model.named_modules())
     suspects = [n for n in visits[key].undeclared if not isinstance(modules[n], _INNOCENT)]
-    kinds = dict.fromkeys([*offered[:1], asked])
+    kinds = dict.fromkeys([*(offered[:1] or [Image()]), asked])
     for name in suspects:
         for first, second in itertools.product(kinds, kinds):
             more = {**leaves, name: _Leaf(modules[name], (first,), second)}
