@@ -27,11 +27,12 @@ from utils.training import (
 )
 from utils.training.checkpoint import describe_model, holds_checkpoint, shipped_directory
 from utils.training.loop import Recipe
-from utils.training.presets import EXPERIMENTS, find_preset
+from utils.training.presets import EXPERIMENTS, ZOO, find_preset
 
 SEEDS = (0, 1, 2)
 SHIPPED = [f"rotated-mnist-c8-seed{seed}" for seed in SEEDS]
 EVERYTHING = shipped_checkpoints()
+LEAST_OF_THE_ZOO = 0.45
 SMALL = RotationCNNConfig(group_order=4, widths=(2, 2, 3), copies=4, hidden=8)
 
 
@@ -283,11 +284,12 @@ def test_facts_that_are_not_json_are_refused_before_anything_is_written(
 # ---------------------------------------------------------------- what comes with the book
 
 
-def parts_of(name: str) -> tuple[str, str, int]:
-    """Return the task, the preset and the seed that the name of a checkpoint speaks of."""
-    stem, _, seed = name.rpartition("-seed")
+def parts_of(name: str) -> tuple[str, str, int, int | None]:
+    """Return what the name of a checkpoint speaks of: task, preset, seed, and the milestone."""
+    stem, _, numbers = name.rpartition("-seed")
+    seed, _, epoch = numbers.partition("-epoch")
     task = next(task for task in EXPERIMENTS if stem.startswith(f"{task}-"))
-    return task, stem.removeprefix(f"{task}-"), int(seed)
+    return task, stem.removeprefix(f"{task}-"), int(seed), int(epoch) if epoch else None
 
 
 def options_of(task: str, preset: str) -> tuple[str, dict[str, int]]:
@@ -326,12 +328,14 @@ def test_the_promises_of_the_presets_hold_as_a_mean_over_seeds(
 
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_a_shipped_checkpoint_is_what_it_says(name: str) -> None:
-    task, preset, seed = parts_of(name)
+    task, preset, seed, milestone = parts_of(name)
     model, manifest = load_checkpoint(name, task=task, preset=preset)
     assert manifest["seeds"]["training"] == seed
     assert manifest["weights"]["bytes"] <= (2_000_000 if task == "qm9-vae" else 1_000_000)
     assert manifest["name"] == name
-    assert len(manifest["history"]) == manifest["recipe"]["epochs"]
+    epochs = milestone or manifest["recipe"]["epochs"]
+    assert len(manifest["history"]) == epochs
+    assert manifest.get("epoch", epochs) == epochs
     given, options = options_of(task, preset)
     command = f"python -m utils.training {task} --preset {given} --seed {seed}"
     if options.get("latent_channels", 1) > 1:
@@ -382,6 +386,59 @@ def test_a_shipped_auto_encoder_describes_digits_it_has_never_seen(name: str) ->
         found.append(float(nats.mean()))
     assert found[0] < 130
     assert found[1] > 300
+
+
+ZOO_NAMES = [name for name in EVERYTHING if name.startswith("digit-zoo")]
+
+
+def recipe_of(preset: str) -> Recipe:
+    made = find_preset("digit-zoo", preset).make(argparse.Namespace(seed=0, epochs=None))
+    return made.recipe
+
+
+def test_the_zoo_is_complete_and_small() -> None:
+    expected = set()
+    for preset, seeds in ZOO.items():
+        for seed in range(seeds):
+            name = f"digit-zoo-{preset}-seed{seed}"
+            marks = recipe_of(preset).milestones
+            expected |= {name, *(f"{name}-epoch{epoch}" for epoch in marks)}
+    assert set(ZOO_NAMES) == expected
+    assert len(ZOO_NAMES) >= 44
+    files = [path for path in shipped_directory().iterdir() if path.stem in expected]
+    assert len(files) == 2 * len(expected)
+    assert sum(path.stat().st_size for path in files) <= 8_000_000
+    assert all(read_manifest(name)["weights"]["bytes"] <= 150_000 for name in ZOO_NAMES)
+
+
+@pytest.mark.parametrize("name", [name for name in ZOO_NAMES if "-epoch" not in name])
+def test_a_network_of_the_zoo_has_learned_its_digits(name: str) -> None:
+    """On digits it has never seen, of the kind it was trained on, and far above chance there."""
+    manifest = read_manifest(name)
+    turned = manifest["options"]["training_angles"] != "none"
+    found = manifest["metrics"]["test_accuracy_turned" if turned else "test_accuracy_upright"]
+    assert found > LEAST_OF_THE_ZOO
+    digits = load_small()
+    few = digits.take(torch.arange(0, len(digits), 10))
+    views = rotated(few, seed=11).images if turned else few.images
+    model, _ = load_checkpoint(name)
+    control = untrained_model(name, seed=1)
+    with torch.no_grad():
+        right = [
+            float((net(views).argmax(1) == few.labels).double().mean()) for net in (model, control)
+        ]
+    assert abs(right[0] - found) < 0.06
+    assert right[1] < 0.4
+
+
+def test_milestones_of_the_zoo_are_on_the_way_to_the_last_epoch() -> None:
+    for name in ZOO_NAMES:
+        whole, _, epoch = name.partition("-epoch")
+        if epoch:
+            there, here = read_manifest(whole), read_manifest(name)
+            assert here["history"] == there["history"][: int(epoch)]
+            assert here["data"] == there["data"]
+            assert here["metrics"] != there["metrics"]
 
 
 def test_the_untrained_counterpart_is_the_network_before_training() -> None:

@@ -248,7 +248,7 @@ def test_weights_in_half_precision_are_the_measured_ones(tmp_path: Path) -> None
     points, labels = TinyTask().load_data().evaluation("test")
     with torch.no_grad():
         loss = nn.functional.cross_entropy(model(points), labels)
-    assert manifest["metrics"]["test_loss"] == pytest.approx(float(loss), rel=1e-3)
+    assert manifest["metrics"]["test_loss"] == pytest.approx(float(loss), rel=1e-6)
     bytes_of = [read_manifest(tmp_path / s)["weights"]["bytes"] for s in ("float32", "float16")]
     assert bytes_of[1] < bytes_of[0]
 

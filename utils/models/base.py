@@ -28,14 +28,26 @@ them (:func:`check_images`)::
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
-from typing import Any, ClassVar, Self, TypeVar, cast
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["TOLERATED", "Network", "NetworkConfig", "check_image_shape", "check_images"]
+from utils.generators import FeatureRepresentation
+
+__all__ = [
+    "TOLERATED",
+    "Kind",
+    "Leaf",
+    "Network",
+    "NetworkConfig",
+    "Stepwise",
+    "check_image_shape",
+    "check_images",
+]
 
 TOLERATED = (-0.5, 1.5)
 """Least and largest value of a pixel that a network accepts.
@@ -222,6 +234,78 @@ class Network(nn.Module):
         with torch.no_grad():
             for name, tensor in self._learned().items():
                 tensor.copy_(state[name])
+
+
+# ---------------------------------------------------------------- step by step
+
+
+Kind = Literal[
+    "grid",
+    "convolution",
+    "stride",
+    "nonlinearity",
+    "pooling",
+    "blur",
+    "normalisation",
+    "patches",
+    "positions",
+    "token mixing",
+    "attention",
+    "linear",
+    "readout",
+]
+"""What a step of a network does.
+
+``stride`` is a convolution that skips positions, ``pooling`` a maximum over windows, ``blur``
+an average over windows that skips positions. ``linear`` acts on every place by itself.
+``readout`` leads from features on a grid to features without one, ``grid`` from the pixels to
+another grid.
+"""
+
+
+class Leaf(NamedTuple):
+    """One step of a network, as an attribution of its Lie derivative needs to know it.
+
+    Parameters
+    ----------
+    kind : str
+        What the step does, one of :data:`Kind`.
+    input, output : utils.generators.FeatureRepresentation
+        What a transformation of the image is meant to do to what goes in and comes out.
+    """
+
+    kind: Kind
+    input: FeatureRepresentation
+    output: FeatureRepresentation
+
+
+class Stepwise(ABC):
+    """A network that says which steps it consists of.
+
+    Each step is a submodule that takes one tensor and returns one. Between them nothing
+    happens but the sum of a residual connection.
+    """
+
+    @abstractmethod
+    def leaves(self) -> dict[str, Leaf]:
+        """Return all steps in the order of computation.
+
+        Returns
+        -------
+        dict of str to Leaf
+            Name of the submodule, as in ``named_modules()``, to what it is.
+        """
+
+    def representations(self) -> dict[str, tuple[FeatureRepresentation, FeatureRepresentation]]:
+        """Return the representations of all steps.
+
+        Returns
+        -------
+        dict of str to tuple
+            Name of the submodule to the representations of its input and of its output, as
+            :func:`utils.lie.layerwise_lie_derivative` takes them.
+        """
+        return {name: (leaf.input, leaf.output) for name, leaf in self.leaves().items()}
 
 
 # ---------------------------------------------------------------- images

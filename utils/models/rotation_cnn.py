@@ -63,17 +63,28 @@ from e2cnn import nn as enn
 from e2cnn.kernels.irreps_basis import R2ContinuousRotationsSolution
 from torch import Tensor, nn
 
-from utils.models.base import Network, NetworkConfig, check_image_shape, check_images
+from utils.generators import Image, RegularField, Trivial
+from utils.models.base import (
+    Kind,
+    Leaf,
+    Network,
+    NetworkConfig,
+    Stepwise,
+    check_image_shape,
+    check_images,
+)
 
 __all__ = [
     "SO2CNN",
     "Head",
+    "PlainClassifier",
     "RotationCNN",
     "RotationCNNConfig",
     "SO2CNNConfig",
     "SteerableConfig",
     "SteerableNetwork",
     "centred_on_odd_grid",
+    "plain_classifier",
     "plain_convolutions",
 ]
 
@@ -440,11 +451,7 @@ class RotationCNN(SteerableNetwork):
             If ``codes`` has another shape.
         """
         self._check_codes(codes)
-        if self.config.head == "max":
-            return codes.amax(dim=-1)
-        if self.config.head == "mean":
-            return codes.mean(dim=-1)
-        return torch.linalg.vector_norm(codes, dim=-1)
+        return _pool_over_group(codes, self.config.head)
 
 
 class _OddGrid(nn.Module):
@@ -515,6 +522,117 @@ def plain_convolutions(network: RotationCNN) -> nn.Sequential:
     )
     device = next(network.parameters()).device
     return nn.Sequential(*layers, *code).eval().requires_grad_(False).to(device)
+
+
+class PlainClassifier(nn.Sequential, Stepwise):
+    """A trained rotation network as ordinary layers with names, from the image to the logits.
+
+    What :func:`plain_convolutions` writes out, and the head. It computes what the network
+    computes, holds no e2cnn module, and its steps can be read one by one. Make one with
+    :func:`plain_classifier`.
+
+    Parameters
+    ----------
+    network : RotationCNN
+        The network. It is not changed, and the result shares no memory with it.
+    """
+
+    def __init__(self, network: RotationCNN) -> None:
+        super().__init__()
+        grid, *layers = plain_convolutions(network)
+        self.group_order = network.config.group_order
+        arranged, stages = nn.Sequential(*layers[-3:]), layers[:-3]
+        self.add_module("grid", grid)
+        names = ["conv", "norm", "relu", "blur"]
+        for number, layer in enumerate(stages):
+            name = f"{names[number % 4]}{number // 4 + 1}"
+            # Out of place, so that whoever listens to the layer before hears what it said.
+            self.add_module(name, nn.ReLU() if isinstance(layer, nn.ReLU) else layer)
+        self.add_module("code", arranged)
+        self.add_module("pool", _GroupPool(network.config.head))
+        twin = RotationCNN(network.config)
+        twin.load_checkpoint_state(network.checkpoint_state())
+        head = [nn.ReLU() if isinstance(layer, nn.ReLU) else layer for layer in twin.classifier]
+        for name, layer in zip(("hidden", "norm", "relu", "head"), head, strict=True):
+            self.add_module(name, layer)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Classify images, as :meth:`SteerableNetwork.forward` does."""
+        check_images(images, IMAGE_SIDE, GRID_SIDE)
+        return cast(Tensor, super().forward(images))
+
+    def leaves(self) -> dict[str, Leaf]:
+        """Return all steps; see :meth:`utils.models.base.Stepwise.leaves`.
+
+        The features are copies of the regular representation of ``C_n``. The representations
+        are those for images of 28 pixels a side.
+        """
+        found = {"grid": Leaf("grid", Image(), Image(offset=-0.5))}
+        here: Image | RegularField = Image(offset=-0.5)
+        for name, step in self.named_children():
+            if isinstance(step, nn.Conv2d):
+                window = (step.kernel_size[0], step.stride[0], int(step.padding[0]))
+                after = here.after_window(*window)
+                field = RegularField(self.group_order, after.stride, after.offset)
+                blurs = name.startswith("blur")
+                found[name] = Leaf("blur" if blurs else "convolution", here, field)
+                here = field
+            elif isinstance(step, nn.BatchNorm2d | nn.ReLU) and "code" not in found:
+                norm = isinstance(step, nn.BatchNorm2d)
+                found[name] = Leaf("normalisation" if norm else "nonlinearity", here, here)
+            elif name == "code":
+                found[name] = Leaf("convolution", here, RegularField(self.group_order))
+            elif name == "pool":
+                found[name] = Leaf("readout", RegularField(self.group_order), Trivial())
+            elif "pool" in found:
+                kind: Kind = "nonlinearity" if isinstance(step, nn.ReLU) else "linear"
+                found[name] = Leaf(kind, Trivial(), Trivial())
+        return found
+
+
+class _GroupPool(nn.Module):
+    """Pool codes over the group, as the head of the configuration says."""
+
+    def __init__(self, head: Head) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Return the pooled codes, ``(B, k, n)`` to ``(B, k)``."""
+        return _pool_over_group(codes, self.head)
+
+
+def _pool_over_group(codes: Tensor, head: Head) -> Tensor:
+    if head == "max":
+        return codes.amax(dim=-1)
+    return codes.mean(dim=-1) if head == "mean" else torch.linalg.vector_norm(codes, dim=-1)
+
+
+def plain_classifier(network: RotationCNN) -> PlainClassifier:
+    """Write a trained network without its symmetry, from images to logits.
+
+    Parameters
+    ----------
+    network : RotationCNN
+        The network. It is not changed, and the result shares no memory with it.
+
+    Returns
+    -------
+    PlainClassifier
+        In evaluation mode, from images ``(B, 1, 28, 28)`` or ``(B, 1, 29, 29)`` to logits
+        ``(B, classes)``, with a list of its steps.
+
+    Raises
+    ------
+    TypeError
+        If ``network`` is not a :class:`RotationCNN`.
+
+    See Also
+    --------
+    plain_convolutions : The same for the codes.
+    """
+    plain = PlainClassifier(network).eval().requires_grad_(False)
+    return plain.to(next(network.parameters()).device)
 
 
 class _HashableSolution(R2ContinuousRotationsSolution):

@@ -14,6 +14,10 @@ remembered at all: every epoch starts its random numbers anew from the pair (see
 epoch 7 draws the same order, the same augmentation and the same noise whether or not epoch 6
 ran in the same process. On one thread the two runs agree bit by bit.
 
+A recipe can name milestones: numbers of epochs after which the weights are kept as a checkpoint
+with a manifest, as at the end. The training goes on with the exact weights, so that it ends where
+it would have ended without them.
+
 What is saved is safetensors and JSON, never a pickle. The state of epoch *n* is written under
 a new name before ``run.json`` points to it, so a kill at any instant leaves a ``run.json``
 whose state is whole.
@@ -23,6 +27,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -68,6 +73,7 @@ Optimizer = Literal["adamw", "muon"]
 Storage = Literal["float32", "float16"]
 
 RUN_FILE = "run.json"
+MILESTONES = "milestones"
 _RUN_FORMAT = 2
 _EVALUATION_ROWS = 500
 
@@ -104,6 +110,10 @@ class Recipe:
         Arithmetic in which the weights are stored. With ``float16`` they are rounded after the
         last epoch, before they are measured on the test data: what is measured is what is
         stored.
+    milestones : tuple of int
+        Numbers of epochs, increasing, after which the weights are kept as a checkpoint of
+        their own, beside the one at the end. They are points on the way of one training, with
+        one schedule. Those from the last epoch on are left out.
 
     Raises
     ------
@@ -122,6 +132,7 @@ class Recipe:
     optimizer: Optimizer = "adamw"
     matrix_learning_rate: float = 0.02
     storage: Storage = "float32"
+    milestones: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -147,6 +158,19 @@ class Recipe:
                 raise ValueError(
                     f"{name} must be {' or '.join(choices)}, not {getattr(self, name)!r}"
                 )
+        self._check_milestones()
+
+    def _check_milestones(self) -> None:
+        """Check the milestones, and turn a list of them (from JSON) into a tuple."""
+        given = self.milestones
+        numbers = given if isinstance(given, (tuple, list)) else (None,)
+        whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in numbers)
+        if not whole or any(a >= b for a, b in itertools.pairwise(cast(Any, numbers))):
+            raise ValueError(
+                f"milestones must be increasing whole numbers of at least 1, such as (1, 2, 4), "
+                f"not {given!r}"
+            )
+        object.__setattr__(self, "milestones", tuple(numbers))
 
 
 class TaskData(Protocol):
@@ -185,7 +209,8 @@ class TaskData(Protocol):
         ----------
         split : {"validation", "test"}
             Which data. The validation data are looked at after every epoch, the test data
-            once, after the last.
+            after the last, and for the manifest at the milestones of the recipe; nothing in
+            the training depends on them.
 
         Returns
         -------
@@ -279,6 +304,8 @@ class TrainingResult:
         Metrics on the test data; empty unless finished.
     checkpoint : pathlib.Path or None
         The weights of the finished run.
+    milestones : tuple of pathlib.Path
+        The weights at the milestones of the recipe that were reached, in order.
     """
 
     finished: bool
@@ -286,6 +313,7 @@ class TrainingResult:
     history: list[dict[str, Any]]
     metrics: dict[str, float]
     checkpoint: Path | None
+    milestones: tuple[Path, ...] = ()
 
 
 def epoch_generator(seed: int, epoch: int, stream: int = 0) -> torch.Generator:
@@ -335,7 +363,8 @@ class _Run:
             record = json.loads(self.path.read_text(encoding="utf-8"))
             found = record["configuration"], record["status"], record["history"], record["format"]
         except (FileNotFoundError, NotADirectoryError):
-            for path in (self.checkpoint, self.checkpoint.with_suffix(".json")):
+            marks = sorted((self.folder / MILESTONES).glob(f"{self.name}-epoch*"))
+            for path in (self.checkpoint, self.checkpoint.with_suffix(".json"), *marks):
                 if path.exists():
                     raise ValueError(
                         f"{path} exists and is not replaced; choose another --output"
@@ -376,6 +405,10 @@ class _Run:
     def checkpoint(self) -> Path:
         """The file that the finished checkpoint is written to."""
         return self.folder / f"{self.name}.safetensors"
+
+    def milestone(self, epoch: int) -> Path:
+        """Return the file that the weights after so many epochs are written to."""
+        return self.folder / MILESTONES / f"{self.name}-epoch{epoch}.safetensors"
 
     def acquire(self) -> None:
         """Keep a second process away from the folder for as long as this one lives."""
@@ -576,7 +609,8 @@ def train(
     output : path-like
         Folder of the run. It is created if needed. While the run lasts it holds
         ``run.json`` and the state of the last epoch; at the end the checkpoint and its
-        manifest, beside ``run.json``.
+        manifest, beside ``run.json``. Checkpoints at the milestones of the recipe go to the
+        folder ``milestones`` in it.
     command : str
         The command that makes this run, for the manifest.
     name : str, optional
@@ -641,12 +675,14 @@ def train(
         try:
             record = run.inspect(settings, resume)  # again, now that no one else can write
             fabric.launch()
-            loop = _Loop(fabric, task, data, model, run, settings, record, progress)
+            facts = {"command": command, "threads": threads}
+            loop = _Loop(fabric, task, data, model, run, settings, record, progress, facts)
             limit = None if minutes is None else began + 60 * minutes
-            if not loop.run_epochs(limit):
-                return TrainingResult(False, loop.epoch, loop.history, {}, None)
-            metrics = loop.finish(command, threads)
-            return TrainingResult(True, loop.epoch, loop.history, metrics, run.checkpoint)
+            done = loop.run_epochs(limit)
+            metrics, checkpoint = (loop.finish(), run.checkpoint) if done else ({}, None)
+            marks = tuple(run.milestone(n) for n in recipe.milestones if n < recipe.epochs)
+            kept = tuple(path for path in marks if path.exists())
+            return TrainingResult(done, loop.epoch, loop.history, metrics, checkpoint, kept)
         finally:
             run.release()
 
@@ -654,11 +690,14 @@ def train(
 def _settings(task: Task, model: nn.Module, checksum: str | None) -> dict[str, Any]:
     """Return everything that decides the result, as JSON would give it back."""
     description = describe_model(model)
+    recipe = dataclasses.asdict(task.recipe)
+    if not task.recipe.milestones:  # so that runs from before there were any continue
+        del recipe["milestones"]
     settings = {
         "task": task.name,
         "preset": task.preset,
         "seed": task.seed,
-        "recipe": dataclasses.asdict(task.recipe),
+        "recipe": recipe,
         "model": {"class": description["class"], **description["config"]},
         "options": dict(task.configuration()),
         "data": checksum,
@@ -680,9 +719,10 @@ class _Loop:
         settings: dict[str, Any],
         record: dict[str, Any] | None,
         progress: bool,
+        facts: Mapping[str, Any],
     ) -> None:
         self.fabric, self.task, self.data, self.run = fabric, task, data, run
-        self.model, self.progress = model, progress
+        self.model, self.progress, self.facts = model, progress, facts
         recipe = task.recipe
         self.steps = data.training_size // recipe.batch_size
         self.optimizers = make_optimizers(model, recipe)
@@ -809,6 +849,9 @@ class _Loop:
                 "cpu_seconds": round(time.process_time() - cpu_began, 3),
             }
         )
+        if self.epoch in recipe.milestones and self.epoch < recipe.epochs:
+            # Before the state: a kill in between repeats the epoch and finds the same weights.
+            self._keep_milestone()
         if fabric.is_global_zero:
             self._save()
         fabric.barrier()
@@ -826,39 +869,24 @@ class _Loop:
         self.record["schedulers"] = [scheduler.state_dict() for scheduler in self.schedulers]
         self.run.save_state(self.record, self.epoch, tensors)
 
-    def finish(self, command: str, threads: int) -> dict[str, float]:
+    def _keep_milestone(self) -> None:
+        """Write the weights of now as a checkpoint, and train on with the exact ones."""
+        exact = learned_state(self.model)
+        self._round()
+        metrics = self._test()
+        if self.fabric.is_global_zero:
+            path = self.run.milestone(self.epoch)
+            path.parent.mkdir(exist_ok=True)
+            self._write_checkpoint(path, metrics)
+        load_learned_state(self.model, exact)
+
+    def finish(self) -> dict[str, float]:
         """Measure on the test data, write the checkpoint, and mark the run as finished."""
-        task, fabric = self.task, self.fabric
-        kept = getattr(torch, task.recipe.storage)
-        if kept != torch.float32:
-            with torch.no_grad():
-                for parameter in self.model.parameters():
-                    parameter.copy_(parameter.to(kept))
-        test = self.data.evaluation("test")
-        seed = _mix(task.seed, self.epoch, _NOISE, 1 << 21)
-        values = _evaluate(fabric, task, self.model, test, seed)
-        metrics = {f"test_{key}": value for key, value in values.items()}
-        last = self.history[-1]
-        metrics.update({k: v for k, v in last.items() if k.startswith("validation_")})
+        fabric = self.fabric
+        self._round()
+        metrics = self._test()
         if fabric.is_global_zero:
-            facts = {
-                "command": command,
-                "task": task.name,
-                "preset": task.preset,
-                "seeds": {"training": task.seed},
-                "data": dict(self.data.facts),
-                "recipe": dataclasses.asdict(task.recipe),
-                "options": dict(task.configuration()),
-                "metrics": metrics,
-                "wall_seconds": round(sum(entry["seconds"] for entry in self.history), 1),
-                "cpu_seconds": round(sum(entry["cpu_seconds"] for entry in self.history), 1),
-                "threads": threads,
-                "accelerator": fabric.device.type,
-                "processes": self.record["processes"],
-                "history": self.history,
-            }
-            if not holds_checkpoint(self.run.checkpoint, self.model, dtype=kept):
-                save_checkpoint(self.run.checkpoint, self.model, dtype=kept, **facts)
+            self._write_checkpoint(self.run.checkpoint, metrics)
             self.record["status"] = "finished"
             self.record["state"] = None
             self.record["metrics"] = metrics
@@ -868,3 +896,54 @@ class _Loop:
         shown = "  ".join(f"{key.replace('_', ' ')} {value:.4f}" for key, value in metrics.items())
         _say(fabric, f"Finished: {shown}\nThe checkpoint is {self.run.checkpoint}")
         return metrics
+
+    @property
+    def _kept(self) -> torch.dtype:
+        """The arithmetic in which the weights are stored."""
+        return cast(torch.dtype, getattr(torch, self.task.recipe.storage))
+
+    def _round(self) -> None:
+        """Round all that was learned to what is stored of it."""
+        if self._kept != torch.float32:
+            exact = learned_state(self.model)
+            rounded = {
+                name: tensor.to(self._kept).to(tensor.dtype)
+                if tensor.dtype == torch.float32
+                else tensor
+                for name, tensor in exact.items()
+            }
+            load_learned_state(self.model, rounded)
+
+    def _test(self) -> dict[str, float]:
+        """Measure on the test data; the validation metrics are those after the last epoch."""
+        seed = _mix(self.task.seed, self.epoch, _NOISE, 1 << 21)
+        test = self.data.evaluation("test")
+        values = _evaluate(self.fabric, self.task, self.model, test, seed)
+        metrics = {f"test_{key}": value for key, value in values.items()}
+        last = self.history[-1]
+        metrics.update({k: v for k, v in last.items() if k.startswith("validation_")})
+        return metrics
+
+    def _write_checkpoint(self, path: Path, metrics: Mapping[str, float]) -> None:
+        """Write the weights of now with their manifest, unless they are there already."""
+        if holds_checkpoint(path, self.model, dtype=self._kept):
+            return
+        task = self.task
+        facts = {
+            "command": self.facts["command"],
+            "task": task.name,
+            "preset": task.preset,
+            "epoch": self.epoch,
+            "seeds": {"training": task.seed},
+            "data": dict(self.data.facts),
+            "recipe": dataclasses.asdict(task.recipe),
+            "options": dict(task.configuration()),
+            "metrics": dict(metrics),
+            "wall_seconds": round(sum(entry["seconds"] for entry in self.history), 1),
+            "cpu_seconds": round(sum(entry["cpu_seconds"] for entry in self.history), 1),
+            "threads": self.facts["threads"],
+            "accelerator": self.fabric.device.type,
+            "processes": self.record["processes"],
+            "history": self.history,
+        }
+        save_checkpoint(path, self.model, dtype=self._kept, **facts)

