@@ -98,7 +98,7 @@ def lie_derivative(
     check_arguments(model, images, [generator], output)
     with torch.no_grad(), forward_mode():
         outputs, pushed = jvp(model, (images,), (generator(images),))
-    check_outputs(outputs, images)
+    _check_outputs(outputs, images)
     return outputs, pushed - acted(output, generator, outputs, images, "the outputs")
 
 
@@ -139,12 +139,13 @@ def lie_derivatives(
     check_arguments(model, images, generators, output)
 
     def push(tangent: Tensor) -> tuple[Tensor, Tensor]:
+        """Send one tangent through the model."""
         return jvp(model, (images,), (tangent,))
 
     with torch.no_grad(), forward_mode():
         tangents = torch.stack([generator(images) for generator in generators])
         outputs, pushed = torch.func.vmap(push, out_dims=_SHARED)(tangents)
-    check_outputs(outputs, images)
+    _check_outputs(outputs, images)
     meant = [acted(output, g, outputs, images, "the outputs") for g in generators]
     return outputs, pushed - torch.stack(meant)
 
@@ -251,7 +252,8 @@ def forward_mode() -> Iterator[None]:
         ) from error
 
 
-def check_outputs(outputs: object, images: Tensor) -> None:
+def _check_outputs(outputs: object, images: Tensor) -> None:
+    """Check that a model has returned one floating-point tensor with a row for each image."""
     if (
         not isinstance(outputs, Tensor)
         or not outputs.is_floating_point()
@@ -438,7 +440,7 @@ def local_equivariance_error(
 
 def _probabilities(model: Model, images: Tensor) -> Tensor:
     outputs = model(images)
-    check_outputs(outputs, images)
+    _check_outputs(outputs, images)
     if outputs.ndim != 2:
         raise ValueError(
             f"Probabilities need logits of shape (B, classes), but the outputs have shape "

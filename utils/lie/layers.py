@@ -269,6 +269,7 @@ class _Visit:
 
     @property
     def leaf(self) -> str:
+        """The name of the leaf."""
         return self.key[0]
 
 
@@ -289,10 +290,12 @@ def _watched(
     rerunning = False
 
     def enter(name: str, args: tuple, kwargs: dict) -> None:
+        """Hand on the inputs of a leaf."""
         if at_input is not None and not rerunning:
             at_input((name, calls[name]), _tensors((args, kwargs)))
 
     def leave(name: str, args: tuple, kwargs: dict, result: object) -> object:
+        """Hand on the output of a leaf, and count its calls."""
         nonlocal rerunning
         if rerunning:
             return None
@@ -376,10 +379,12 @@ def _measure(
     undeclared: list[str] = []
 
     def at_input(key: _Key, tensors: list[Tensor]) -> None:
+        """Keep the inputs of a leaf."""
         # Copies, since the layer may work in place.
         entered[key] = [tensor.clone() for tensor in tensors]
 
     def at_output(key: _Key, rerun: Callable[..., Tensor], result: Tensor) -> None:
+        """Measure the Lie derivative of a leaf by itself."""
         name, leaf = key[0], leaves[key[0]]
         tensors = entered.pop(key)
         if len(tensors) != len(leaf.inputs):
@@ -440,6 +445,7 @@ def _push(
     """Run the network with tangents that enter at the images and at the outputs of leaves."""
 
     def at_output(key: _Key, rerun: Callable[..., Tensor], result: Tensor) -> Tensor | None:
+        """Add what a leaf contributes to the tangent that leaves it."""
         if key not in own:
             return None
         value, arriving = forward_ad.unpack_dual(result)
@@ -464,6 +470,7 @@ def _pull(
     probes: dict[_Key, Tensor] = {}
 
     def at_output(key: _Key, rerun: Callable[..., Tensor], result: Tensor) -> Tensor:
+        """Add a zero to the output of a leaf, for the gradient there."""
         probes[key] = torch.zeros_like(result, requires_grad=True)
         return result + probes[key]
 
@@ -519,6 +526,7 @@ class _Books:
         found: dict[_Key, list[tuple[Tensor, Tensor]]] = {}
 
         def at_input(key: _Key, tensors: list[Tensor]) -> None:
+            """Keep values and tangents of the inputs of a leaf."""
             pairs = [forward_ad.unpack_dual(tensor) for tensor in tensors]
             found[key] = [
                 (value.clone(), torch.zeros_like(value) if moved is None else moved.clone())
