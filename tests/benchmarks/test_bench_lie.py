@@ -8,12 +8,10 @@ differentiation has to do for a derivative along a direction. Both run the same 
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 
 import pytest
 import torch
-from timing import best_times
+from timing import best_times, peak_growth
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -180,38 +178,24 @@ def test_time_against_double_backward(kind):
     assert fast < 1.2 * slow
 
 
-def peak_growth(kind: str, statement: str) -> float:
-    """Return by how many megabytes a statement raises the peak memory of a fresh process."""
-    program = f"""
-import sys
-sys.path[:0] = {sys.path!r}
-import torch
+def preparation(kind: str) -> str:
+    """Return the code that makes a network and digits, and has run everything once."""
+    return f"""
 from test_bench_lie import by_double_backward, digits, network
 from utils.lie import generator, lie_derivative, lie_derivatives, standard_generators
 
-def status(field):
-    return next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith(field))
-
-torch.set_num_threads(1)
 model, turn, nine = network({kind!r}), generator("rotation"), standard_generators()
 by_double_backward(model, digits(1))
 lie_derivatives(model, digits(1), nine)
 images = digits(256)
-open("/proc/self/clear_refs", "w").write("5")
-before = status("VmRSS")
-{statement}
-print(status("VmHWM") - before)
 """
-    command = [sys.executable, "-c", program]
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
-    return int(run.stdout) / 1024
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_memory_against_double_backward(kind):
     """At most 0.6 times the memory of the published formulation, 256 images of 28 x 28."""
-    own = peak_growth(kind, "lie_derivative(model, images, turn)")
-    published = peak_growth(kind, "by_double_backward(model, images)")
+    own = peak_growth(preparation(kind), "lie_derivative(model, images, turn)")
+    published = peak_growth(preparation(kind), "by_double_backward(model, images)")
     print(
         f"\n{kind}: {own:.0f} MB more, double backward {published:.0f} MB more, "
         f"ratio {own / published:.2f}"

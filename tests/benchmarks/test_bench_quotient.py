@@ -6,8 +6,6 @@ machine hardly matters.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
@@ -15,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
+from timing import peak_growth
 
 from utils.equivariance import equivariant_basis
 from utils.groups import (
@@ -65,37 +64,19 @@ def test_all_pairs_against_loops():
     assert slow / fast >= 50
 
 
-def peak_growth(statement: str) -> float:
-    """Return by how many megabytes a statement raises the peak memory of a fresh process.
-
-    The high-water mark is reset before the statement: what a process reports otherwise holds the
-    peak of its imports, and that of the process that started it.
-    """
-    program = f"""
-import torch
+PAIRS = """
 from utils.groups import CyclicShifts
 from utils.quotient import quotient_distance_matrix
 
-def status(field):
-    return next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith(field))
-
-torch.set_num_threads(1)
 small = torch.randn(4, 16, 8)
 quotient_distance_matrix(small, small, CyclicShifts(8))
 x, y = torch.randn(1000, 16, 64), torch.randn(1000, 16, 64)
-open("/proc/self/clear_refs", "w").write("5")
-before = status("VmRSS")
-{statement}
-print(status("VmHWM") - before)
 """
-    command = [sys.executable, "-c", program]
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
-    return int(run.stdout) / 1024
 
 
 def test_the_measure_of_memory_sees_memory():
     """The control: a tensor of 600 MB that is freed at once."""
-    assert 550 < peak_growth("torch.ones(150_000_000).sum()") < 650
+    assert 550 < peak_growth(PAIRS, "torch.ones(150_000_000).sum()") < 650
 
 
 @pytest.mark.parametrize("order", [8, 64])
@@ -103,7 +84,7 @@ def test_the_measure_of_memory_sees_memory():
 def test_all_pairs_in_bounded_memory(order, method):
     """The peak memory of a fresh process grows by less than 500 MB."""
     call = f"quotient_distance_matrix(x[..., :{order}], y[..., :{order}], CyclicShifts({order}), "
-    megabytes = peak_growth(f"{call} method={method!r})")
+    megabytes = peak_growth(PAIRS, f"{call} method={method!r})")
     print(f"\nC_{order} by {method}: {megabytes:.0f} MB more")
     assert 4 < megabytes < 500
 

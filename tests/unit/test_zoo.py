@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +57,7 @@ CONFIGS: dict[str, Any] = {
 KINDS = {CNNConfig: CNN, MLPConfig: MLP, MixerConfig: Mixer, ViTConfig: ViT}
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def noise(count: int, seed: int = 0) -> Tensor:
