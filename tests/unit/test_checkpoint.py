@@ -404,7 +404,7 @@ def test_the_zoo_is_complete_and_small() -> None:
             marks = recipe_of(preset).milestones
             expected |= {name, *(f"{name}-epoch{epoch}" for epoch in marks)}
     assert set(ZOO_NAMES) == expected
-    assert len(ZOO_NAMES) >= 44
+    assert len(ZOO_NAMES) >= 120
     files = [path for path in shipped_directory().iterdir() if path.stem in expected]
     assert len(files) == 2 * len(expected)
     assert sum(path.stat().st_size for path in files) <= 8_000_000
