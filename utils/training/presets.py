@@ -509,7 +509,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                     _molecules(_PAPER),
                 ),
                 "book": Preset(
-                    "110,165 molecules, the decoder reads the sorted code: about twenty minutes of "
+                    "110,165 molecules, the decoder reads the sorted code: a quarter of an hour of "
                     "one core",
                     _molecules(_BOOK),
                 ),
