@@ -459,7 +459,8 @@ def test_a_network_of_the_zoo_has_learned_its_digits(name: str) -> None:
         right = [
             float((net(views).argmax(1) == few.labels).double().mean()) for net in (model, control)
         ]
-    assert abs(right[0] - found) < 0.06
+    # The small digits are a little easier, which shows most in networks that err often.
+    assert abs(right[0] - found) < 0.04 + 0.3 * min(1 - found, 0.2)
     assert right[1] < 0.4
 
 
