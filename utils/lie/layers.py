@@ -301,6 +301,7 @@ def _watched(
             return None
 
         def rerun(*tensors: Tensor) -> Tensor:
+            """Run the leaf again, on other inputs."""
             given, named = _replaced((args, kwargs), iter(tensors))
             return _single(leaves[name].module(*given, **named), name)
 
@@ -586,6 +587,7 @@ def _diagnose(
     earlier = books.order[:position]
 
     def mended(changed: Mapping[_Key, Tensor]) -> bool:
+        """Tell whether the books balance up to this leaf with other contributions."""
         again = books.broken(books.accumulated(changed), tolerance)
         return again is None or books.order.index(again[0]) > position
 
