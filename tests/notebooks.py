@@ -20,7 +20,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 MOST_SECONDS, MOST_GIGABYTES = 180.0, 2.0
 _BUDGET = re.compile(
-    r"\*\*Budget\.\*\*\s+At most (\d+) seconds of one core and (\d+(?:\.\d+)?) GB of memory"
+    r"\*\*Budget\.\*\*\s+At most (\d+) reference seconds of one core and (\d+(?:\.\d+)?) GB of memory"
 )
 
 
@@ -38,7 +38,7 @@ def stated_budget(markdown: str, name: str) -> Budget:
     if len(found) != 1:
         raise ValueError(
             f"{name} states {len(found)} budgets; write exactly one sentence '**Budget.** At most "
-            "N seconds of one core and M GB of memory'."
+            "N reference seconds of one core and M GB of memory'."
         )
     budget = Budget(float(found[0][0]), float(found[0][1]))
     if budget.seconds > MOST_SECONDS or budget.gigabytes > MOST_GIGABYTES:

@@ -167,7 +167,7 @@ def test_a_chapter_keeps_the_shape_of_the_book(path):
 
 
 def test_a_budget_is_read_and_held():
-    text = "**Budget.** At most 90 seconds of one core\nand 1.5 GB of memory."
+    text = "**Budget.** At most 90 reference seconds of one core\nand 1.5 GB of memory."
     budget = stated_budget(text, "x")
     assert budget == Budget(90, 1.5)
     check_budget(budget, 89, 1.4, "x")
@@ -183,8 +183,8 @@ def test_a_budget_is_read_and_held():
     "text",
     [
         "no budget",
-        "**Budget.** At most 181 seconds of one core and 1 GB of memory",
-        "**Budget.** At most 90 seconds of one core and 2.5 GB of memory",
+        "**Budget.** At most 181 reference seconds of one core and 1 GB of memory",
+        "**Budget.** At most 90 reference seconds of one core and 2.5 GB of memory",
     ],
 )
 def test_a_bad_budget_is_refused(text):

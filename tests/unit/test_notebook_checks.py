@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-BUDGET = "**Budget.** At most {seconds} seconds of one core and 0.5 GB of memory."
+BUDGET = "**Budget.** At most {seconds} reference seconds of one core and 0.5 GB of memory."
 
 
 def run(root: Path, folder: Path, *cells, seconds: int = 60) -> subprocess.CompletedProcess[str]:
