@@ -1,11 +1,14 @@
 # Two commands do all: `make book` and `make test`. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help book html chapter outputs serve test lint bench lock sync clean env env-dev
+.PHONY: help doctor preflight book html chapter outputs serve lab test lint bench compat lock sync clean env env-dev
 
 VENV ?= .venv
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell sh book/_tools/python.sh)
 PORT ?= 8000
+# CUDA=1 installs the build of PyTorch for NVIDIA's cards in place of the one for processors.
+CUDA ?=
+# Paths are relative, so that a folder whose name has a space in it does no harm.
 BIN := $(VENV)/bin
 READERS := $(VENV)/.readers
 DEVELOPERS := $(VENV)/.developers
@@ -15,48 +18,49 @@ NB := chapters/*.ipynb
 DATA := $(BIN)/python -c 'from utils.data.qm9 import load_dense; load_dense()'
 # One thread for each kernel: two chapters run side by side, and sums come out the same.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-SPHINX := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter-book build . -W -n --keep-going -q
+SPHINX := PATH="$$(cd "$(BIN)" && pwd):$$PATH" $(BIN)/jupyter-book build . -W -n --keep-going -q
+LOCKS := requirements.txt requirements-torch.txt requirements-uv.txt
+INSTALL := "$(PYTHON)" book/_tools/install.py --venv "$(VENV)" $(if $(CUDA),--cuda)
 
 help:  ## list the commands
 	@echo "make COMMAND, where COMMAND is one of"
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12 | sed 's/^/  /'
 
-# -- environment: made when missing, refreshed when the lock or pyproject.toml changes
+# -- environment: made when missing, refreshed when the locks or pyproject.toml change
 
-$(BIN)/python:
-	@echo "== making the virtual environment $(VENV)"
-	@test -n "$(PYTHON)" || { echo "error: Python 3.11 was not found: install it, or call make PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "error: $(PYTHON) is $$($(PYTHON) --version), but Python 3.11 is needed: call make PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -m venv $(VENV)
+doctor:  ## look at this machine and say what would not work, and what mends it
+	@test -n "$(PYTHON)" || { echo "error: no Python was found: install Python 3.11 to 3.14, or call make PYTHON=/path/to/python3"; exit 1; }
+	@"$(PYTHON)" book/_tools/doctor.py $(if $(CUDA),--cuda)
 
-$(READERS): requirements.txt pyproject.toml | $(BIN)/python
-	@echo "== installing what readers need (requirements.txt)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+preflight:
+	@test -n "$(PYTHON)" || { echo "error: no Python was found: install Python 3.11 to 3.14, or call make PYTHON=/path/to/python3"; exit 1; }
+	@"$(PYTHON)" book/_tools/doctor.py --quiet $(if $(CUDA),--cuda)
+
+$(READERS): $(LOCKS) pyproject.toml | preflight
+	@$(INSTALL)
 	@touch $@
 
-$(DEVELOPERS): requirements-dev.txt $(READERS)
-	@echo "== installing what developers need (requirements-dev.txt)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $@
+$(DEVELOPERS): requirements-dev.txt $(LOCKS) pyproject.toml | preflight
+	@$(INSTALL) --developers
+	@touch $(READERS) $@
 
 env: $(READERS)  ## make or refresh the environment for reading and running
 env-dev: $(DEVELOPERS)  ## make or refresh the environment for developing
 
 # -- the book
 
-book: $(READERS)  ## execute every chapter that changed and build the site
+book: preflight $(READERS)  ## execute every chapter that changed and build the site
 	@$(DATA)
 	@echo "== executing the chapters"
 	@$(THREADS) $(BIN)/python -m book._tools.execute
 	@echo "== building the site from what was just executed"
 	@BOOK_EXECUTED=_build/executed $(SPHINX)
-	@echo "The book is ready: $(abspath $(INDEX))"
+	@echo "The book is ready: $$PWD/$(INDEX)"
 
 html: $(READERS)  ## build the site from the outputs in the repository
 	@echo "== building the site from the committed outputs"
 	@$(SPHINX)
-	@echo "The book is ready: $(abspath $(INDEX))"
+	@echo "The book is ready: $$PWD/$(INDEX)"
 
 chapter: $(READERS)  ## execute one chapter and build it: make chapter N=07
 	@test -n "$(N)" || { echo "error: say which chapter, for example make chapter N=07"; exit 1; }
@@ -65,7 +69,7 @@ chapter: $(READERS)  ## execute one chapter and build it: make chapter N=07
 	@$(THREADS) $(BIN)/python -m book._tools.execute --only "$(N)" --force
 	@echo "== building the site around it"
 	@BOOK_EXECUTED=_build/executed BOOK_PARTIAL=1 $(SPHINX)
-	@echo "The chapter is ready: $(abspath _build/html/chapters)/$$(cd chapters && ls $$(printf '%02d' $$((10#$(N))))_*.ipynb | sed s/ipynb/html/)"
+	@echo "The chapter is ready: $$PWD/_build/html/chapters/$$(cd chapters && ls $$(printf '%02d' $$((10#$(N))))_*.ipynb | sed s/ipynb/html/)"
 
 outputs: $(READERS)  ## execute the chapters and write their outputs into chapters/
 	@$(DATA)
@@ -76,6 +80,10 @@ serve: $(READERS)  ## serve the built site on this machine
 	@test -f $(INDEX) || { echo "error: there is no built site: call make book first"; exit 1; }
 	@echo "== serving on http://127.0.0.1:$(PORT) until you press Ctrl-C"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+lab: $(READERS)  ## open the chapters in JupyterLab
+	@$(DATA)
+	@$(BIN)/python -m jupyterlab chapters
 
 # -- checks
 
@@ -101,6 +109,9 @@ test: lint  ## lint, unit tests, every notebook, the site
 bench: $(DEVELOPERS)  ## ratios against naive versions
 	@echo "== benchmarks"
 	@$(THREADS) $(BIN)/pytest tests/benchmarks -q --benchmark-columns=min,median,rounds
+
+compat:  ## make test on another Python: make compat DEBIAN=trixie, or PYTHON=/path/to/python3.13
+	@bash tests/compat.sh $(if $(DEBIAN),--debian "$(DEBIAN)",--python "$(PYTHON)") $(TARGETS)
 
 # -- maintenance
 

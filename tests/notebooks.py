@@ -20,7 +20,8 @@ import pytest
 HERE = Path(__file__).resolve().parent
 MOST_SECONDS, MOST_GIGABYTES = 180.0, 2.0
 _BUDGET = re.compile(
-    r"\*\*Budget\.\*\*\s+At most (\d+) reference seconds of one core and (\d+(?:\.\d+)?) GB of memory"
+    r"\*\*Budget\.\*\*\s+At most (\d+) reference seconds of one core "
+    r"and (\d+(?:\.\d+)?) GB of memory"
 )
 
 

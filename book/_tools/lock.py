@@ -1,25 +1,47 @@
-"""Lock the requirements: every package of the closure, pinned, for readers and for developers.
+"""Lock the requirements: every package, for every platform, with hashes.
 
-``python -m book._tools.lock`` resolves what pyproject.toml asks for with pip itself, starting
-from the versions locked before; ``--upgrade`` starts from nothing.
+``python -m book._tools.lock`` resolves what pyproject.toml asks for with uv, for all Pythons and
+systems that the book runs on at once, starting from the versions locked before; ``--upgrade``
+starts from nothing. Four files come out:
+
+``requirements.txt``
+    what readers need, all but PyTorch;
+``requirements-torch.txt``
+    PyTorch as the package index serves it, with what only its build for CUDA needs;
+``requirements-dev.txt``
+    what developers need besides;
+``requirements-uv.txt``
+    the installer.
+
+``book/_tools/install.py`` installs them.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import itertools
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from book._tools.sync import PROJECT, ROOT, sync
+from book._tools.sync import PROJECT, ROOT, locked, project, sync
 
 READERS = "requirements.txt"
+TORCH = "requirements-torch.txt"
 DEVELOPERS = "requirements-dev.txt"
-_HEAD = "# Made by `make lock` from pyproject.toml. Do not edit by hand.\n"
+INSTALLER = "requirements-uv.txt"
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-apple-darwin", "x86_64-pc-windows-msvc")
+_HEADS = {
+    READERS: "All that readers need but PyTorch, which is in requirements-torch.txt.",
+    TORCH: "PyTorch as the package index serves it: on Linux the build for CUDA.",
+    DEVELOPERS: "What developers need beside requirements.txt.",
+    INSTALLER: "What installs the rest.",
+}
 
 
 def canonical(name: str) -> str:
@@ -38,47 +60,66 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def pins(report: dict, *, without: Iterable[str] = ()) -> dict[str, str]:
-    """Read the pins off a pip installation report.
+def _compile(
+    source: str,
+    target: str,
+    *options: str,
+    without: Iterable[str] = (),
+    constraints: Iterable[str] = (),
+    upgrade: bool,
+    asked: str = "",
+) -> None:
+    """Resolve one file in place; what stands in it is what uv prefers."""
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / target
+        if (ROOT / target).is_file() and not upgrade:
+            draft.write_text((ROOT / target).read_text(encoding="utf-8"), encoding="utf-8")
+        command = [sys.executable, "-m", "uv", "pip", "compile", source, "--universal", "--quiet"]
+        command += ["--generate-hashes", "--no-header", "--python-version", PYTHONS[0]]
+        command += ["--only-binary", ":all:", "--output-file", str(draft), *options]
+        command += [word for name in sorted(without) for word in ("--no-emit-package", name)]
+        command += [word for name in constraints for word in ("--constraint", name)]
+        done = subprocess.run(command, cwd=ROOT, input=asked, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"uv could not resolve {target}:\n{done.stderr.strip()}")
+        text = draft.read_text(encoding="utf-8")
+    head = f"# {_HEADS[target]}\n# Made by `make lock` from pyproject.toml. Do not edit by hand.\n"
+    temporary = ROOT / f"{target}.tmp"
+    temporary.write_text(head + text, encoding="utf-8")
+    os.replace(temporary, ROOT / target)
+    print(f"{target} written")
 
-    Parameters
-    ----------
-    report : dict
-        What ``pip install --dry-run --report`` wrote.
-    without : Iterable[str]
-        Canonical names to leave out.
+
+def without_wheels() -> list[str]:
+    """Ask for every lock on every platform whether all that it names comes as a wheel.
 
     Returns
     -------
-    dict[str, str]
-        Version by name, sorted; local parts such as ``+cpu`` are dropped, since the version
-        without them is what every index has.
+    list of str
+        What is missing, one line each; empty if nothing is.
     """
-    left_out = set(without)
-    found = {
-        item["metadata"]["name"]: item["metadata"]["version"].split("+")[0]
-        for item in report["install"]
-        if canonical(item["metadata"]["name"]) not in left_out
-    }
-    return dict(sorted(found.items(), key=lambda pair: canonical(pair[0])))
+    missing = []
+    for platform, python in itertools.product(PLATFORMS, PYTHONS):
+        for target in (READERS, TORCH, DEVELOPERS):
+            command = [sys.executable, "-m", "uv", "pip", "install", "--dry-run", "--quiet"]
+            command += ["--python-platform", platform, "--python-version", python, "--no-deps"]
+            command += ["--only-binary", ":all:", "--require-hashes", "-r", target]
+            with tempfile.TemporaryDirectory() as folder:
+                done = subprocess.run(
+                    [*command, "--target", folder],
+                    cwd=ROOT,
+                    env={**os.environ, "MACOSX_DEPLOYMENT_TARGET": "14.0"},
+                    capture_output=True,
+                    text=True,
+                )
+            if done.returncode:
+                reason = done.stderr.strip().splitlines()[-1:]
+                missing.append(f"{target}, Python {python}, {platform}: {''.join(reason)}")
+    return missing
 
 
-def _resolve(target: str, constraints: Sequence[Path]) -> dict:
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run"]
-    command += ["--ignore-installed", "--report", "-"]
-    for path in constraints:
-        command += ["--constraint", str(path)]
-    done = subprocess.run([*command, target], cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"pip could not resolve {target}:\n{done.stderr.strip()}")
-    return json.loads(done.stdout)
-
-
-def _write(name: str, lines: Iterable[str]) -> None:
-    temporary = ROOT / f"{name}.tmp"
-    temporary.write_text(_HEAD + "\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(temporary, ROOT / name)
-    print(f"{name} written")
+def _names(target: str) -> set[str]:
+    return {canonical(name) for name in locked(ROOT / target)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,21 +137,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--upgrade", action="store_true", help="do not start from the old lock")
-    parser.add_argument("--constraint", type=Path, help="a file of versions to prefer")
-    options = parser.parse_args(arguments)
-    old = [ROOT / name for name in (READERS, DEVELOPERS) if (ROOT / name).is_file()]
-    constraints = [] if options.upgrade else old
-    if options.constraint:
-        constraints = [*constraints, options.constraint.resolve()]
-    readers = pins(_resolve(".[book]", constraints), without=[PROJECT])
-    _write(READERS, (f"{name}=={version}" for name, version in readers.items()))
-    known = {canonical(name) for name in readers} | {PROJECT}
-    developers = pins(_resolve(".[dev]", [ROOT / READERS, *constraints]), without=known)
-    lines = [f"-r {READERS}", *(f"{name}=={version}" for name, version in developers.items())]
-    _write(DEVELOPERS, lines)
+    upgrade = parser.parse_args(arguments).upgrade
+    with tempfile.TemporaryDirectory() as folder:
+        # The torch of the lock is that of its own file, unless a newer one is asked for.
+        pin = Path(folder) / "torch.txt"
+        kept = None if upgrade else locked(ROOT / TORCH).get("torch")
+        pin.write_text(f"torch=={kept}\n" if kept else "", encoding="utf-8")
+        _compile(
+            "pyproject.toml",
+            READERS,
+            *("--extra", "book"),
+            without={"torch"},
+            constraints=[str(pin)],
+            upgrade=upgrade,
+        )
+    readers = _names(READERS)
+    asked = next(a for a in project()["dependencies"] if a.startswith("torch>"))
+    _compile(
+        "-", TORCH, "--no-config", without=readers, constraints=[READERS],
+        upgrade=upgrade, asked=f"{asked}\n",
+    )  # fmt: skip
+    known = readers | _names(TORCH) | {PROJECT}
+    _compile(
+        "pyproject.toml", DEVELOPERS, "--extra", "dev",
+        without=known, constraints=[READERS], upgrade=upgrade,
+    )  # fmt: skip
+    _compile("-", INSTALLER, "--no-config", upgrade=upgrade, asked="uv\n")
     for path in sync():
         print(f"{path} brought in step")
-    return 0
+    missing = without_wheels()
+    for line in missing:
+        print(f"error: no wheel: {line}", file=sys.stderr)
+    return 1 if missing else 0
 
 
 if __name__ == "__main__":

@@ -93,6 +93,42 @@ def colab_cell(address: str) -> str:
     )
 
 
+def pins(path: Path) -> list[str]:
+    """Read the packages off a lock, without their hashes.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file that ``make lock`` wrote.
+
+    Returns
+    -------
+    list of str
+        Lines ``name==version``, with the condition under which it applies, if there is one, as in
+        ``pywinpty==3.1.2 ; os_name == 'nt'``.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [line.removesuffix("\\").strip() for line in lines if re.match(r"[A-Za-z0-9]", line)]
+
+
+def locked(path: Path) -> dict[str, str]:
+    """Read the versions off a lock.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file that ``make lock`` wrote, or one that is not there.
+
+    Returns
+    -------
+    dict
+        Version by name, as the file writes them.
+    """
+    if not path.is_file():
+        return {}
+    return dict(re.fullmatch(r"([\w.-]+)==(\S+).*", pin).groups() for pin in pins(path))  # type: ignore[union-attr, misc]
+
+
 def environment(root: Path = ROOT) -> str:
     """Write environment.yml from the readers' lock.
 
@@ -104,23 +140,17 @@ def environment(root: Path = ROOT) -> str:
     Returns
     -------
     str
-        The file: Python, pip, and under pip the CPU builds of torch, the same pins as the lock,
-        and the project itself.
+        The file: Python, pip, and under pip the CPU build of torch, the same pins as the lock,
+        and the project itself. It has no hashes, because pip then refuses the project itself.
     """
-    lines = (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    pins = [line for line in lines if line and not line.startswith("#")]
+    torch = f"torch=={locked(root / 'requirements-torch.txt')['torch']}"
+    wanted = [f"--extra-index-url {_TORCH_CPU_INDEX}", torch, *pins(root / "requirements.txt")]
     content = {
         "name": PROJECT,
         "channels": ["conda-forge"],
-        "dependencies": [
-            "python=3.11",
-            "pip",
-            {"pip": [f"--extra-index-url {_TORCH_CPU_INDEX}", *pins, "-e ."]},
-        ],
+        "dependencies": ["python=3.11", "pip", {"pip": [*wanted, "-e ."]}],
     }
-    head = (
-        "# For Binder and conda, made by `make sync` from requirements.txt: do not edit by hand.\n"
-    )
+    head = "# For Binder and conda, made by `make sync` from the locks: do not edit by hand.\n"
     return head + yaml.safe_dump(content, sort_keys=False, width=1000)
 
 
