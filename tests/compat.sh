@@ -35,7 +35,7 @@ case "$kind" in
     mmdebstrap --quiet --variant=minbase --include="$packages" "$name" "$root"
     # What lets this machine reach a package index: names, certificates, pip's own configuration.
     cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
-    cp -rL /etc/ssl/certs/. "$root/etc/ssl/certs/"
+    cp -L --remove-destination /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
     git clone --quiet --local --no-hardlinks . "$root/a book ü"
     mount -t proc proc "$root/proc"
     chroot "$root" /usr/bin/env -u VIRTUAL_ENV -u PYTHONPATH HOME=/root LC_ALL=C.UTF-8 \

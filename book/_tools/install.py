@@ -105,19 +105,37 @@ def reachable(address: str, seconds: float = PROBE_SECONDS) -> bool:
         return False
 
 
-def _call(command: Sequence[str], *, show: bool = False) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    environment.pop("VIRTUAL_ENV", None)
+def _surroundings() -> dict[str, str]:
+    """The process's own variables, without those that would lead an installer elsewhere."""
+    left_out = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
+    return {**kept, "PYTHONWARNINGS": "ignore"}
+
+
+def _call(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=ROOT, env=environment, text=True, check=False, capture_output=not show
+        command, cwd=ROOT, env=_surroundings(), text=True, check=False, capture_output=True
     )
 
 
-def _must(command: Sequence[str], what: str, *, show: bool = False) -> None:
-    done = _call(command, show=show)
+def _follow(command: Sequence[str]) -> int:
+    """Run an installer and pass on what it says, but for the list of all that it installed."""
+    started = subprocess.Popen(
+        command, cwd=ROOT, env=_surroundings(), text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, errors="replace",
+    )  # fmt: skip
+    assert started.stdout is not None
+    for line in started.stdout:
+        if not line.startswith((" + ", " Downloaded", "Requirement already")):
+            print(f"   {line.rstrip()}", flush=True)
+    return started.wait()
+
+
+def _must(command: Sequence[str], what: str) -> None:
+    done = _call(command)
     if done.returncode:
-        said = "" if show else (done.stdout + done.stderr).strip()[-3000:]
-        raise InstallError(f"{what} did not work.\n{said}".strip())
+        said = (done.stdout + done.stderr).strip()[-3000:]
+        raise InstallError(f"{what} did not work.\n{said}")
 
 
 def torch_build(environment: Environment, version: str) -> str | None:
@@ -212,7 +230,7 @@ def install_torch(environment: Environment, version: str, *, cuda: bool) -> None
     for sentence, command in ways:
         if sentence:
             print(f"   {sentence}", flush=True)
-        if _call(command, show=bool(sentence)).returncode == 0:
+        if (_follow(command) if sentence else _call(command).returncode) == 0:
             return
     raise InstallError(f"PyTorch {version} could not be installed: see above for the reason.")
 
@@ -233,10 +251,10 @@ def install_lock(environment: Environment, name: str) -> None:
         If both fail.
     """
     locked = ["--no-deps", "--require-hashes", "-r", name]
-    if _call(environment.uv("install", "--compile-bytecode", *locked), show=True).returncode:
+    if _follow(environment.uv("install", "--compile-bytecode", *locked)):
         print("   uv did not manage it; trying pip, which takes some minutes", flush=True)
-        quiet = ["--progress-bar", "off"] if not sys.stderr.isatty() else []
-        _must(environment.pip("install", *quiet, *locked), f"Installing {name}", show=True)
+        if _follow(environment.pip("install", "--progress-bar", "off", *locked)):
+            raise InstallError(f"Installing {name} did not work: see above for the reason.")
 
 
 def torch_version(text: str) -> str:
