@@ -106,7 +106,7 @@ def reachable(address: str, seconds: float = PROBE_SECONDS) -> bool:
 
 
 def _surroundings() -> dict[str, str]:
-    """The process's own variables, without those that would lead an installer elsewhere."""
+    """Return the process's variables, without those that would lead an installer elsewhere."""
     left_out = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
     kept = {name: value for name, value in os.environ.items() if name not in left_out}
     return {**kept, "PYTHONWARNINGS": "ignore"}
