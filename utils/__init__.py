@@ -5,3 +5,4 @@ chapters define each idea where they teach it and import it from here everywhere
 """
 
 __version__ = "0.1.0"
+__book__ = "Interpreting Equivariant Representations"  # by which chapters know their own package

@@ -1,8 +1,9 @@
 """Files that repeat a fact of pyproject.toml or of the lock, made from it in one place.
 
-The repository's address stands in pyproject.toml alone. The citation file, the README's links,
-environment.yml and the Colab cell at the head of each chapter cannot read it there when they
-are used, so ``make sync`` writes it into them, and a test compares.
+environment.yml repeats the lock, the citation file repeats what pyproject.toml says of the project,
+and every chapter begins with the same hidden cell (``first_cell.py``). ``make sync`` writes them,
+and a test compares. None of them holds the repository's address, which a fork would have to edit:
+see ``book/_ext/repository_address.py``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "interpreting-equivariant-representations"
 COLAB_TAGS = ["remove-cell", "colab"]
+FIRST_CELL = Path(__file__).with_name("first_cell.py")
 _TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 
@@ -39,58 +41,6 @@ def project(root: Path = ROOT) -> dict:
     """
     with (root / "pyproject.toml").open("rb") as file:
         return tomllib.load(file)["project"]
-
-
-def repository(root: Path = ROOT) -> str:
-    """Read the repository's address.
-
-    Parameters
-    ----------
-    root : pathlib.Path
-        The repository.
-
-    Returns
-    -------
-    str
-        The address, without a slash at its end.
-
-    Raises
-    ------
-    ValueError
-        If it is not of the form ``https://host/owner/name``.
-    """
-    address = project(root)["urls"]["Repository"].rstrip("/")
-    if not re.fullmatch(r"https://[\w.-]+/[\w.-]+/[\w.-]+", address):
-        raise ValueError(
-            f"The address {address!r} in pyproject.toml is not of the form "
-            "https://host/owner/name: correct [project.urls] Repository."
-        )
-    return address
-
-
-def colab_cell(address: str) -> str:
-    """Write the source of the hidden first cell of a chapter.
-
-    Parameters
-    ----------
-    address : str
-        The repository's address.
-
-    Returns
-    -------
-    str
-        Python that installs the project where it is missing, as it is on Colab.
-    """
-    return (
-        "# Installs the book's package where it is missing, as on Colab; elsewhere does nothing.\n"
-        "import importlib.util\n"
-        "import subprocess\n"
-        "import sys\n\n"
-        'if importlib.util.find_spec("utils") is None or '
-        'importlib.util.find_spec("e2cnn") is None:\n'
-        f'    source = "git+{address}"\n'
-        '    subprocess.run([sys.executable, "-m", "pip", "install", "-q", source], check=True)'
-    )
 
 
 def pins(path: Path) -> list[str]:
@@ -176,7 +126,6 @@ def citation(root: Path = ROOT) -> str:
         "authors": [{"name": author["name"]} for author in about["authors"]],
         "version": about["version"],
         "license": ["MIT", "CC-BY-4.0"],
-        "repository-code": repository(root),
         "abstract": about["description"],
         "references": [
             {
@@ -196,48 +145,20 @@ def citation(root: Path = ROOT) -> str:
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
 
 
-def readme(text: str, address: str) -> str:
-    """Bring the addresses in the README in step.
-
-    Parameters
-    ----------
-    text : str
-        The README.
-    address : str
-        The repository's address.
-
-    Returns
-    -------
-    str
-        The README, in which the old address, named in its first comment, is replaced.
-    """
-    old = re.search(r"<!-- repository: (\S+) -->", text)
-    if old is None:
-        raise ValueError("README.md has no comment `<!-- repository: … -->` naming its address.")
-    for before, after in (
-        (old.group(1), address),
-        (old.group(1).split("//")[1].split("/", 1)[1], address.split("//")[1].split("/", 1)[1]),
-    ):
-        text = text.replace(before, after)
-    return text
-
-
-def with_colab_cell(notebook: nbformat.NotebookNode, address: str) -> nbformat.NotebookNode:
+def with_colab_cell(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Give a chapter its hidden first cell, or renew it.
 
     Parameters
     ----------
     notebook : nbformat.NotebookNode
         The chapter; it is changed in place.
-    address : str
-        The repository's address.
 
     Returns
     -------
     nbformat.NotebookNode
         The same chapter.
     """
-    source = colab_cell(address)
+    source = FIRST_CELL.read_text(encoding="utf-8").strip()
     first = notebook.cells[0] if notebook.cells else None
     if first is None or "colab" not in first.metadata.get("tags", []):
         cell = nbformat.v4.new_code_cell(source, metadata={"tags": COLAB_TAGS}, id="colab-cell")
@@ -248,17 +169,13 @@ def with_colab_cell(notebook: nbformat.NotebookNode, address: str) -> nbformat.N
 
 
 def _wanted(root: Path) -> Iterator[tuple[Path, str]]:
-    address = repository(root)
     yield root / "environment.yml", environment(root)
     yield root / "CITATION.cff", citation(root)
-    if (root / "README.md").is_file():
-        path = root / "README.md"
-        yield path, readme(path.read_text(encoding="utf-8"), address)
     for path in sorted((root / "chapters").glob("[0-9][0-9]_*.ipynb")):
         text = path.read_text(encoding="utf-8")
         before = nbformat.reads(text, as_version=4)
         source = [cell.source for cell in before.cells]
-        after = with_colab_cell(before, address)
+        after = with_colab_cell(before)
         changed = [cell.source for cell in after.cells] != source
         yield path, nbformat.writes(after) + "\n" if changed else text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,9 +19,10 @@ import logo
 import offline_assets
 import project_address
 import pytest
+import repository_address
 import yaml
 from site_tools import ROOT, build
-from sphinx.errors import ConfigError, ExtensionError
+from sphinx.errors import ExtensionError
 
 CHAPTER = "07_small"
 
@@ -183,31 +185,107 @@ def test_chapter_number_is_the_number_of_the_file() -> None:
     [
         ("https://github.com/Some-One/book", "https://some-one.github.io/book/"),
         ("https://github.com/one/one.github.io", "https://one.github.io/"),
+        ("https://host.example/some-one/book", ""),
     ],
 )
 def test_pages_address(given: str, expected: str) -> None:
-    assert project_address.pages_url(given) == expected
+    repository = repository_address.choose_repository({"BOOK_REPOSITORY": given})
+    assert project_address.pages_url(repository) == expected
+    assert project_address.pages_url(None) == ""
 
 
-@pytest.mark.parametrize("url", ["", "github.com/a/b", "https://github.com/only-owner"])
-def test_bad_repository_address_is_refused(tmp_path: Path, url: str) -> None:
-    path = tmp_path / "pyproject.toml"
-    path.write_text(f'[project.urls]\nRepository = "{url}"\n', encoding="utf-8")
-    with pytest.raises(ConfigError, match="expected an address like"):
-        project_address.read_repository_url(path)
+def outside_links(book: Path) -> set[str]:
+    """Addresses on the web that pages link to or give as their own, and those of the sitemap."""
+    html = book / "_build" / "html"
+    pages = [path for path in html.rglob("*.html") if "_static" not in path.parts]
+    assert len(pages) >= 4
+    text = "\n".join(path.read_text(encoding="utf-8") for path in pages)
+    links = set(re.findall(r'(?:href|content)="((?:https?:)?//[^"]+)"', text))
+    sitemap = html / "sitemap.xml"
+    if sitemap.is_file():
+        links |= set(re.findall(r"<loc>([^<]+)</loc>", sitemap.read_text(encoding="utf-8")))
+    return links
 
 
-def test_repository_address_is_read_from_one_place(tmp_path: Path) -> None:
-    path = tmp_path / "pyproject.toml"
-    path.write_text('[project.urls]\nRepository = "https://github.com/a/b.git/"\n')
-    assert project_address.read_repository_url(path) == "https://github.com/a/b"
-    with pytest.raises(ConfigError, match="checkout"):
-        project_address.read_repository_url(tmp_path / "other" / "pyproject.toml")
-    address = project_address.read_repository_url(ROOT / "pyproject.toml")
-    for name in ("_config.yml", "_toc.yml"):
-        assert address not in (ROOT / name).read_text(encoding="utf-8")
-    for path in (ROOT / "book").rglob("*.md"):
-        assert address not in path.read_text(encoding="utf-8"), path.name
+def leads(links: set[str]) -> set[str]:
+    """The same, with one link to a new issue and one to an edit in place of one for each page."""
+    return {re.sub(r"(/issues/new|/edit/[^/]+)[/?].*", r"\1", link) for link in links}
+
+
+def expected_links(owner: str, branch: str) -> set[str]:
+    """Every address that the very small book of a repository on GitHub leads to."""
+    repository, site = f"https://github.com/{owner}/book", f"https://{owner}.github.io/book"
+    chapter = f"chapters/{CHAPTER}"
+    binder = f"https://mybinder.org/v2/gh/{owner}/book/{branch}?urlpath=lab/tree/"
+    return {
+        repository,
+        f"{repository}/issues",
+        f"{repository}/issues/new",
+        f"{repository}/edit/{branch}",
+        f"{binder}chapters",
+        f"{binder}{chapter}.ipynb",
+        f"https://colab.research.google.com/github/{owner}/book/blob/{branch}/{chapter}.ipynb",
+        *(f"{site}/{name}.html" for name in (chapter, "book/welcome", "book/claims", "search")),
+    }
+
+
+@pytest.mark.slow
+def test_buttons_and_links_lead_to_the_fork_or_are_left_out(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One folder, built with an address from the environment, from git, with none, and elsewhere.
+
+    The pages of one build must not show what an earlier one left behind.
+    """
+    for name in ("BOOK_REPOSITORY", "BOOK_BRANCH", "GITHUB_REPOSITORY", "GITHUB_REF"):
+        monkeypatch.delenv(name, raising=False)
+    welcome = "# Welcome\n\n{{ repository }}, {{ issues }}, {{ binder }}\n\n{{ clone_commands }}\n"
+    (small / "book" / "welcome.md").write_text(welcome, encoding="utf-8")
+
+    def built(**environment: str) -> tuple[set[str], str, str]:
+        result = build(small, **environment)
+        assert result.returncode == 0, result.stdout + result.stderr
+        found = outside_links(small)
+        return leads(found), page(small, "book/welcome"), result.stdout
+
+    links, text, said = built(BOOK_REPOSITORY="https://github.com/forker/book")
+    assert links == expected_links("forker", "main")
+    assert "git clone https://github.com/forker/book" in text
+    assert said.count("Links lead to https://github.com/forker/book (from BOOK_REPOSITORY") == 1
+
+    remote = ("remote", "add", "origin", "git@github.com:cloner/book.git")
+    head = ("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")
+    for command in (("init", "-q"), remote, head):
+        subprocess.run(["git", "-C", str(small), *command], check=True)
+    links, text, said = built()
+    assert links == expected_links("cloner", "trunk")
+    assert "from git's remote origin" in said
+
+    shutil.rmtree(small / ".git")
+    links, text, said = built()
+    assert links == set()
+    assert "the repository, the people from whom you have it, Binder" in text
+    assert "git clone" not in text
+    assert "make book" in text
+    assert said.count("No repository address is known") == 1
+    assert "set BOOK_REPOSITORY=https://" in said
+    assert not (small / "_build" / "html" / "sitemap.xml").exists()
+    chapter = (small / "_build" / "html" / "chapters" / f"{CHAPTER}.html").read_text()
+    assert "fa-rocket" not in chapter
+    assert "fa-github" not in chapter
+    assert "download-source-button" in chapter
+
+    links, text, said = built(BOOK_REPOSITORY="https://host.example/group/owner/book.git")
+    assert links == {"https://host.example/group/owner/book"}
+    assert "git clone https://host.example/group/owner/book" in text
+    assert "not on GitHub" in said
+
+
+@pytest.mark.slow
+def test_a_bad_address_stops_the_build_with_one_sentence(small: Path) -> None:
+    result = build(small, BOOK_REPOSITORY="owner/book")
+    assert result.returncode != 0
+    assert "BOOK_REPOSITORY is not the address of a repository" in result.stdout + result.stderr
 
 
 def app_for(folder: Path) -> Any:

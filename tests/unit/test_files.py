@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import tomllib
 from pathlib import Path
 
@@ -15,20 +14,17 @@ from packaging.requirements import Requirement
 from book._tools.lock import canonical
 from book._tools.sync import (
     COLAB_TAGS,
+    FIRST_CELL,
     citation,
-    colab_cell,
     locked,
     out_of_step,
     pins,
-    readme,
-    repository,
     sync,
     with_colab_cell,
 )
 from tests.notebooks import Budget, check_budget, stated_budget
 
 CHAPTERS = sorted((Path(__file__).resolve().parents[2] / "chapters").glob("[0-9][0-9]_*.ipynb"))
-ADDRESS = "https://host.example/owner/name"
 
 
 LOCKS = ("requirements.txt", "requirements-torch.txt", "requirements-dev.txt")
@@ -109,52 +105,27 @@ def test_a_lock_is_read_with_its_conditions(tmp_path):
     assert locked(tmp_path / "none.txt") == {}
 
 
-def test_the_address_stands_in_one_place(root):
-    address = repository(root)
-    tracked = subprocess.run(
-        ["git", "grep", "-l", "--fixed-strings", address], cwd=root, capture_output=True, text=True
-    ).stdout.split()
-    made = {"pyproject.toml", "CITATION.cff", "README.md"}
-    assert {name for name in tracked if not name.startswith("chapters/")} <= made
+def test_the_citation_follows_pyproject_and_names_no_repository(root, tmp_path):
+    text = (root / "pyproject.toml").read_text()
+    (tmp_path / "pyproject.toml").write_text(
+        re.sub(r"(?m)^version = .*", 'version = "9.8.7"', text)
+    )
+    content = yaml.safe_load(citation(tmp_path))
+    assert content["version"] == "9.8.7"
+    assert "repository-code" not in content
 
 
-def test_a_bad_address_is_refused(tmp_path):
-    text = '[project]\nname = "x"\n[project.urls]\nRepository = "github.com/x"\n'
-    (tmp_path / "pyproject.toml").write_text(text)
-    with pytest.raises(ValueError, match="https://host/owner/name"):
-        repository(tmp_path)
-
-
-def test_a_new_address_reaches_every_place(root, tmp_path):
-    for name in ("pyproject.toml", *LOCKS, "README.md"):
-        (tmp_path / name).write_text((root / name).read_text())
-    (tmp_path / "chapters").mkdir()
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# One")])
-    nbformat.write(notebook, tmp_path / "chapters" / "01_one.ipynb")
-    old, path = repository(root), tmp_path / "pyproject.toml"
-    path.write_text(path.read_text().replace(old, ADDRESS))
-    sync(tmp_path)
-    assert f"repository-code: {ADDRESS}" in citation(tmp_path)
-    assert ADDRESS in (tmp_path / "README.md").read_text()
-    assert old not in (tmp_path / "README.md").read_text()
-    first = nbformat.read(tmp_path / "chapters" / "01_one.ipynb", as_version=4).cells[0]
-    assert f"git+{ADDRESS}" in first.source
-    assert first.metadata["tags"] == COLAB_TAGS
-
-
-def test_a_readme_without_its_comment_is_refused():
-    with pytest.raises(ValueError, match="repository"):
-        readme("# Title", ADDRESS)
-
-
-def test_the_colab_cell_is_given_once_and_does_nothing_here():
+def test_the_first_cell_is_given_once_and_renewed_alone():
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# One")])
     for _ in range(2):
-        with_colab_cell(notebook, ADDRESS)
+        with_colab_cell(notebook)
     assert [cell.cell_type for cell in notebook.cells] == ["code", "markdown"]
-    names: dict = {}
-    exec(colab_cell(ADDRESS), names)
-    assert "source" not in names
+    first = notebook.cells[0]
+    source = FIRST_CELL.read_text().strip()
+    assert (first.source, first.metadata["tags"], first.id) == (source, COLAB_TAGS, "colab-cell")
+    first.source, first.execution_count = "pass", 1
+    with_colab_cell(notebook)
+    assert (first.source, first.execution_count) == (source, 1)
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -181,7 +152,7 @@ def test_a_chapter_keeps_the_shape_of_the_book(path):
     solutions = len(re.findall(r"\{solution(?:-start)?\}", text))
     assert exercises == solutions >= 4
     for cell in notebook.cells:
-        if cell.cell_type == "code" and "colab" not in cell.metadata.get("tags", []):
+        if cell.cell_type == "code":
             lines = cell.source.strip().splitlines()
             assert len(lines) <= 15, f"{len(lines)} lines in the cell {lines[0]!r}"
         for out in cell.get("outputs", []):
