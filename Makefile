@@ -1,7 +1,7 @@
 # Two commands do all: `make book` and `make test`. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help doctor preflight book html chapter outputs serve lab test lint bench compat lock sync clean env env-dev
+.PHONY: help doctor preflight book html chapter outputs serve lab test unit lint bench compat lock sync clean env env-dev
 
 VENV ?= .venv
 PYTHON ?= $(shell sh book/_tools/python.sh)
@@ -95,10 +95,12 @@ lint: $(DEVELOPERS)  ## ruff, mypy, the rooms of utils, files in step
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m book._tools.sync --check
 
-test: lint  ## lint, unit tests, every notebook, the site
+unit: $(DEVELOPERS)  ## the tests of utils, of the tools and of files
 	@$(DATA)
 	@echo "== tests: utils, tools and files"
 	@$(THREADS) $(BIN)/pytest tests/unit -n 2 --dist loadfile -q
+
+test: lint unit  ## lint, unit tests, every notebook, the site
 	@echo "== tests: every notebook runs, offline, within its budget, and prints what is stored"
 	@$(THREADS) $(BIN)/pytest $(NB) -p tests.notebooks --nbval --nbval-sanitize-with tests/sanitize.cfg -n 2 --dist loadfile -q
 	@echo "== building the site from the committed outputs"
