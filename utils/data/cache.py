@@ -53,6 +53,7 @@ __all__ = [
     "ensure_writable",
     "load_or_build",
     "notice",
+    "private_folder",
     "read_verified",
     "sha256_of",
     "stand_in",
@@ -100,7 +101,7 @@ def cache_directory() -> Path:
                 f"whole path."
             ) from error
     folder = _user_folder()
-    return _private_folder() if folder is None else folder
+    return private_folder() if folder is None else folder
 
 
 def _user_folder() -> Path | None:
@@ -109,9 +110,26 @@ def _user_folder() -> Path | None:
     return folder if folder.is_absolute() else None  # without a home "~" stays as it is
 
 
-def _private_folder(*, make: bool = True) -> Path:
+def private_folder(*, make: bool = True) -> Path:
     """Return this user's own folder among the temporary files, or refuse it.
 
+    Parameters
+    ----------
+    make : bool
+        Whether to make it if it is not there.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder, named after the number of the user.
+
+    Raises
+    ------
+    CacheError
+        If it cannot be made, is someone else's, or is open to others.
+
+    Notes
+    -----
     Its name can be foreseen, so that later processes find it, and so that anyone on the
     machine could have made it first and filled it with files whose checksums agree. It is
     used only if it is a real folder, ours, and closed to everyone else. On Windows the
@@ -172,7 +190,7 @@ def stand_in(path: str | os.PathLike[str], *, make: bool = False) -> Path | None
     except ValueError:
         return None
     try:
-        return _private_folder(make=make) / inner
+        return private_folder(make=make) / inner
     except CacheError:
         if make:
             raise
