@@ -2,9 +2,10 @@
 
 A recipe says what is wanted, and what it costs depends on the machine. A processor or GPU with
 units for bfloat16 multiplies matrices in it faster than in single precision, with half the bits
-and sums in single precision. Any other processor converts every number back and forth: a
-processor with AVX2 and nothing newer takes some 30 times as long. And ``torch.compile`` needs a
-C++ compiler, which many machines do not have.
+and sums in single precision. Any other processor converts every number back and forth: with
+AVX2 and nothing newer a product takes 3 to 60 times as long, depending on how the matrices lie
+in memory, and an epoch of the molecular auto-encoder half as long again. And ``torch.compile``
+needs a C++ compiler, which many machines do not have.
 
 Both are tried rather than looked up. A list of processors is out of date with the next one, and
 says nothing about a library that was told to use less (``ATEN_CPU_CAPABILITY``,
@@ -114,7 +115,8 @@ def choose_arithmetic(
     began in bfloat16 and comes to a machine where that is emulated goes on in single
     precision. Weights and moments are single in both, so nothing is lost but the agreement
     bit by bit, which another processor does not keep either; in bfloat16 the reader would
-    wait for days. Whoever wants the one or the other names it in the recipe.
+    wait longer for a coarser computation. Whoever wants the one or the other names it in the
+    recipe.
 
     Examples
     --------

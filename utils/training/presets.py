@@ -512,7 +512,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 ),
                 "book": Preset(
                     "110,165 molecules, the decoder reads the sorted code: a quarter of an hour of "
-                    "one core",
+                    "one core with units for bfloat16, some three hours without",
                     _molecules(_BOOK),
                 ),
                 **{
