@@ -17,6 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from book._tools.home import home_variables
+
 HERE = Path(__file__).resolve().parent
 MOST_SECONDS, MOST_GIGABYTES = 180.0, 2.0
 _BUDGET = re.compile(
@@ -103,7 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
     startup = folder / "profile_default" / "startup"
     startup.mkdir(parents=True)
     shutil.copy(HERE / "no_network.py", startup / "00-no-network.py")
-    os.environ["IPYTHONDIR"] = str(folder)
+    os.environ.update({**home_variables(), "IPYTHONDIR": str(folder)})
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 

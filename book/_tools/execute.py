@@ -29,6 +29,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from book._tools.home import home_variables
+
 ROOT = Path(__file__).resolve().parents[2]
 CELL_TIMEOUT = 600
 _KEPT_METADATA = ("kernelspec", "language_info")
@@ -392,6 +394,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
     options = parser.parse_args(arguments)
     folder = ROOT / "_build" / "executed"
+    os.environ.update(home_variables())
 
     def run(path: Path) -> str | None:
         try:

@@ -66,6 +66,167 @@ def test_a_relative_or_home_folder_becomes_absolute(monkeypatch):
     assert cache.cache_directory() == Path.home() / "somewhere"
 
 
+def test_a_folder_in_a_home_that_does_not_exist_is_refused(monkeypatch):
+    monkeypatch.setenv(cache.CACHE_VARIABLE, "~nobody-of-that-name/cache")
+    with pytest.raises(cache.CacheError, match="no such home folder") as caught:
+        cache.cache_directory()
+    one_sentence(caught.value)
+
+
+# ------------------------------------------------------------------ a home that is read-only
+
+
+@pytest.fixture
+def read_only_home(tmp_path, monkeypatch):
+    """A cache folder below a file, which nobody can make, and an empty temporary folder."""
+    (tmp_path / "home").write_bytes(b"")
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.delenv(cache.CACHE_VARIABLE, raising=False)
+    monkeypatch.setattr(
+        cache.platformdirs, "user_cache_dir", lambda name, **_: str(tmp_path / "home" / name)
+    )
+    monkeypatch.setattr(cache.tempfile, "tempdir", str(tmp_path / "tmp"))
+    return tmp_path
+
+
+def only(folder: Path) -> Path:
+    (found,) = folder.iterdir()
+    return found
+
+
+def test_a_read_only_home_is_replaced_with_one_notice_and_found_again(read_only_home, capsys):
+    calls: list[int] = []
+    path = cache.cache_directory() / "file"
+    for _ in range(3):
+        assert cache.load_or_build(path, builder(b"x", calls), what="numbers") == b"x"
+    assert calls == [1]
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    folder = only(read_only_home / "tmp")
+    for words in (str(path.parent), str(folder / "file"), "instead", cache.CACHE_VARIABLE):
+        assert words in error
+    if os.name == "posix":
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert folder.name.endswith(f"-{os.getuid()}")
+
+
+def test_later_processes_find_the_stand_in(read_only_home):
+    """Where a home is missing for real, not in the words of a test."""
+    code = (
+        "from utils.data import cache\n"
+        "build = lambda: lambda stream: stream.write(b'content')\n"
+        "print(cache.load_or_build(cache.cache_directory() / 'file', build, what='numbers'))\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "EQUIV"))}
+    environment |= {"HOME": str(read_only_home / "home"), "TMPDIR": str(read_only_home / "tmp")}
+    notices = []
+    for _ in range(2):
+        ended = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert ended.stdout == "b'content'\n"
+        notices.append(ended.stderr)
+    assert "instead" in notices[0]
+    assert notices[1] == ""
+
+
+def test_a_folder_that_was_chosen_has_no_stand_in(read_only_home, monkeypatch):
+    monkeypatch.setenv(cache.CACHE_VARIABLE, str(read_only_home / "home"))
+    calls: list[int] = []
+    with pytest.raises(cache.CacheError, match="not a folder"):
+        cache.load_or_build(cache.cache_directory() / "file", builder(b"", calls), what="numbers")
+    with pytest.raises(cache.CacheError, match="not a folder"):
+        cache.writable_or_stand_in(cache.cache_directory())
+    assert calls == []
+    assert list((read_only_home / "tmp").iterdir()) == []
+
+
+def test_a_folder_elsewhere_has_no_stand_in(read_only_home):
+    assert cache.stand_in(read_only_home / "other" / "file", make=True) is None
+    with pytest.raises(cache.CacheError):
+        cache.writable_or_stand_in(read_only_home / "home")
+
+
+def test_a_full_disk_has_no_stand_in(read_only_home, monkeypatch):
+    def full(*_args, **_keywords):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cache.Path, "mkdir", full)
+        with pytest.raises(cache.CacheError, match="disk is full"):
+            cache.writable_or_stand_in(cache.cache_directory())
+    assert cache.stand_in(cache.cache_directory()) is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="owners and modes of POSIX")
+@pytest.mark.parametrize("trap", ["open", "link", "file", "someone else's"])
+def test_a_planted_stand_in_is_refused(read_only_home, monkeypatch, trap):
+    """Its name can be foreseen; whoever made it first could have filled it."""
+    folder = read_only_home / "tmp" / f"interpreting-equivariant-representations-{os.getuid()}"
+    target = read_only_home / "target"
+    target.mkdir(mode=0o700)
+    if trap == "link":
+        folder.symlink_to(target)
+    elif trap == "file":
+        folder.write_bytes(b"")
+        folder.chmod(0o600)
+    else:
+        folder.mkdir(mode=0o700)
+        cache.write_verified(folder / "file", writer(b"planted"))
+    if trap == "open":
+        folder.chmod(0o777)
+    if trap == "someone else's":
+        number = os.getuid()
+        monkeypatch.setattr(cache.os, "getuid", lambda: number + 1)
+        folder.rename(folder.with_name(folder.name.replace(str(number), str(number + 1))))
+    calls: list[int] = []
+    path = cache.cache_directory() / "file"
+    assert cache.stand_in(path) is None
+    with pytest.raises(cache.CacheError, match="closed to other users") as caught:
+        cache.load_or_build(path, builder(b"x", calls), what="numbers")
+    assert cache.CACHE_VARIABLE in one_sentence(caught.value)
+    assert calls == []
+    assert list(target.iterdir()) == []
+
+
+def test_a_user_without_a_home_gets_a_folder_for_temporary_files(read_only_home, monkeypatch):
+    monkeypatch.setattr(cache.platformdirs, "user_cache_dir", lambda name, **_: f"~/.cache/{name}")
+    folder = cache.cache_directory()
+    assert folder == only(read_only_home / "tmp")
+    assert cache.load_or_build(folder / "file", builder(b"x", []), what="numbers") == b"x"
+
+
+def test_without_user_numbers_the_folder_for_temporary_files_is_trusted(
+    read_only_home, monkeypatch
+):
+    """As on Windows, where that folder is the user's."""
+    monkeypatch.delattr(cache.os, "getuid", raising=False)
+    calls: list[int] = []
+    path = cache.cache_directory() / "file"
+    for _ in range(2):
+        assert cache.load_or_build(path, builder(b"x", calls), what="numbers") == b"x"
+    assert calls == [1]
+    assert only(read_only_home / "tmp").name == "interpreting-equivariant-representations"
+
+
+def test_a_good_cache_in_a_read_only_home_is_preferred(read_only_home, monkeypatch):
+    (read_only_home / "home").unlink()
+    path = cache.cache_directory() / "file"
+    cache.write_verified(path, writer(b"content"))
+    monkeypatch.setattr(cache, "open", _refuse, raising=False)
+    assert cache.load_or_build(path, builder(b"x", []), what="numbers") == b"content"
+    assert list((read_only_home / "tmp").iterdir()) == []
+
+
+def _refuse(*_args, **_keywords):
+    raise OSError(errno.EROFS, "Read-only file system")
+
+
 # ------------------------------------------------------------------ atomic writes
 
 

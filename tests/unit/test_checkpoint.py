@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import re
 import shutil
@@ -346,7 +347,11 @@ def test_a_shipped_checkpoint_is_what_it_says(name: str) -> None:
         command += f" --latent-channels {options['latent_channels']}"
     assert manifest["command"] == command
     made = find_preset(task, given).make(argparse.Namespace(seed=seed, epochs=None, **options))
-    assert Recipe(**manifest["recipe"]) == made.recipe
+    recipe = Recipe(**manifest["recipe"])
+    if made.recipe.precision == "native":  # a wish that is newer than these networks
+        assert recipe.precision == "bf16-mixed"
+        recipe = dataclasses.replace(recipe, precision="native")
+    assert recipe == made.recipe
     built = describe_model(made.build_model())
     assert built == describe_model(model)
     # Fields that came later are not in the manifest; the others are as they were.

@@ -21,9 +21,9 @@ from tiny_task import TinyConfig, TinyNet, TinyTask
 from torch import Tensor
 
 from utils.data import mnist
-from utils.training import load_checkpoint, read_manifest, rotated_mnist
+from utils.training import capabilities, load_checkpoint, read_manifest, rotated_mnist
 from utils.training import loop as loop_module
-from utils.training.__main__ import main
+from utils.training.__main__ import command_of, main, make_parser
 from utils.training.digit_vae import DigitVAE
 from utils.training.loop import Recipe, TrainingResult, epoch_generator, train
 from utils.training.presets import EXPERIMENTS, find_preset
@@ -433,6 +433,132 @@ def test_a_compiled_model_trains_to_the_same_accuracy(tmp_path: Path) -> None:
     assert weights(tmp_path / "compiled").keys() == weights(tmp_path / "plain").keys()
 
 
+# ---------------------------------------------------------------- what the machine does well
+
+
+def native(**changes: Any) -> TinyTask:
+    recipe = dataclasses.replace(TinyTask().recipe, precision="native", **changes)
+    return TinyTask(recipe=recipe)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
+    """A machine whose abilities a test can set; they are in force when a training starts."""
+    able = {"bfloat16": True, "compiler": True}
+    monkeypatch.setattr(loop_module, "bfloat16_is_fast", lambda _: able["bfloat16"])
+    monkeypatch.setattr(loop_module, "can_compile", lambda _: able["compiler"])
+    return able
+
+
+@pytest.mark.parametrize(("fast", "used"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_native_arithmetic_is_the_explicit_one_of_the_machine(
+    fast: bool,
+    used: str,
+    machine: dict[str, bool],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    machine["bfloat16"] = fast
+    run(native(), tmp_path / "native")
+    said = capfd.readouterr().err
+    assert said.count("bfloat16 is not fast on this machine") == (0 if fast else 1)
+    recipe = dataclasses.replace(TinyTask().recipe, precision=used)
+    run(TinyTask(recipe=recipe), tmp_path / "explicit")
+    assert_same(weights(tmp_path / "native"), weights(tmp_path / "explicit"))
+    manifest = read_manifest(tmp_path / "native")
+    entry = {"from_epoch": 0, "devices": 1, "arithmetic": used, "compiled": False}
+    assert manifest["processes"] == [entry]
+    assert manifest["recipe"]["precision"] == "native"
+
+
+def test_a_run_in_single_precision_goes_on_in_it(
+    reference: Path, machine: dict[str, bool], tmp_path: Path
+) -> None:
+    """It ends where it would have ended, even where bfloat16 is fast."""
+    machine["bfloat16"] = False
+    run(native(), tmp_path / "run", minutes=1e-6)
+    machine["bfloat16"] = True
+    run(native(), tmp_path / "run")
+    assert_same(weights(reference), weights(tmp_path / "run"))
+    used = [entry["arithmetic"] for entry in read_manifest(tmp_path / "run")["processes"]]
+    assert used == ["32-true", "32-true"]
+
+
+def test_a_run_in_bfloat16_leaves_it_where_it_is_slow(
+    machine: dict[str, bool], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run(native(), tmp_path / "run", minutes=1e-6)
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["processes"][-1]["arithmetic"] == "bf16-mixed"
+    machine["bfloat16"] = False
+    capfd.readouterr()
+    run(native(), tmp_path / "run")
+    said = capfd.readouterr().err
+    assert "the run began in it and goes on in single precision" in said
+    used = [
+        (entry["from_epoch"], entry["arithmetic"])
+        for entry in read_manifest(tmp_path / "run")["processes"]
+    ]
+    assert used == [(0, "bf16-mixed"), (1, "32-true")]
+
+
+def test_the_same_machine_continues_in_bfloat16_to_the_same_weights(
+    machine: dict[str, bool], tmp_path: Path
+) -> None:
+    assert machine["bfloat16"]
+    run(native(), tmp_path / "whole")
+    run(native(), tmp_path / "parts", minutes=1e-6)
+    run(native(), tmp_path / "parts")
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
+def test_another_wish_for_arithmetic_is_another_configuration(tmp_path: Path) -> None:
+    """As a run from before there was "native", which --precision continues."""
+    recipe = dataclasses.replace(TinyTask().recipe, precision="bf16-mixed")
+    run(TinyTask(recipe=recipe), tmp_path / "run", minutes=1e-6)
+    path = tmp_path / "run" / "run.json"
+    record = json.loads(path.read_text())
+    record["processes"] = [{"from_epoch": 0, "devices": 1}]  # as they were written then
+    path.write_text(json.dumps(record))
+    with pytest.raises(ValueError, match="precision is bf16-mixed there and native here"):
+        run(native(), tmp_path / "run")
+    run(TinyTask(recipe=recipe), tmp_path / "run")
+    run(TinyTask(recipe=recipe), tmp_path / "whole")
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "run"))
+
+
+def test_a_machine_without_a_compiler_trains_without(
+    reference: Path,
+    machine: dict[str, bool],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    machine["compiler"] = False
+    task = TinyTask(recipe=dataclasses.replace(TinyTask().recipe, compile=True))
+    run(task, tmp_path / "run")
+    assert capfd.readouterr().err.count("torch.compile does not work here") == 1
+    assert_same(weights(reference), weights(tmp_path / "run"))
+    manifest = read_manifest(tmp_path / "run")
+    assert manifest["recipe"]["compile"] is True
+    assert manifest["processes"][0]["compiled"] is False
+
+
+@pytest.mark.slow
+def test_processes_share_one_arithmetic_and_only_one_speaks(tmp_path: Path) -> None:
+    for devices in ("1", "2"):
+        errors = finish(
+            start(tmp_path / devices, "--plain", "--no-resume", "--native", "--devices", devices)
+        )
+        fast = capabilities.bfloat16_is_fast()
+        assert errors.count("bfloat16 is not fast") == (0 if fast else 1)
+        (entry,) = read_manifest(tmp_path / devices)["processes"]
+        assert entry["devices"] == int(devices)
+        assert entry["arithmetic"] == ("bf16-mixed" if fast else "32-true")
+    one, two = weights(tmp_path / "1"), weights(tmp_path / "2")
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-4)
+
+
 def test_generators_depend_on_every_argument() -> None:
     def draw(*arguments: int) -> float:
         return float(torch.rand((), generator=epoch_generator(*arguments)))
@@ -497,7 +623,8 @@ def test_the_same_command_runs_on_two_processes(tmp_path: Path) -> None:
         assert done.stderr.count("epoch 4/4") == 1  # one process speaks
         assert "batch/s" not in done.stderr
         manifest = read_manifest(tmp_path / f"run-{devices}")
-        assert manifest["processes"] == [{"from_epoch": 0, "devices": int(devices)}]
+        used = {"arithmetic": "32-true", "compiled": False}
+        assert manifest["processes"] == [{"from_epoch": 0, "devices": int(devices), **used}]
         accuracy.append(manifest["metrics"]["test_accuracy"])
     assert accuracy[0] > 0.7
     # 500 digits: a standard error of 0.02 each, and batch norm sees half batches.
@@ -524,6 +651,18 @@ def test_an_interrupt_from_the_keyboard_is_no_traceback(
     monkeypatch.setattr(loop_module, "train", interrupted)
     assert main(["rotated-mnist", "--preset", "smoke"]) == 130
     assert "the same command continues" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("wish", [None, "native", "bf16-mixed", "32-true"])
+def test_the_command_line_chooses_the_arithmetic(wish: str | None) -> None:
+    parser, options = make_parser("qm9-vae")
+    words = ["qm9-vae", "--preset", "book", *([] if wish is None else ["--precision", wish])]
+    arguments = parser.parse_args(words)
+    task = find_preset("qm9-vae", "book").make(arguments)
+    assert task.recipe.precision == (wish or "native")
+    command = command_of(arguments, parser, options)
+    expected = "python -m utils.training qm9-vae --preset book --seed 0"
+    assert command == expected + ("" if wish is None else f" --precision {wish}")
 
 
 def _arguments(**values: Any) -> Any:

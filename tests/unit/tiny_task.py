@@ -6,6 +6,7 @@ Used by ``test_training.py``, in its own process and, as a script, in others.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import signal
@@ -122,8 +123,14 @@ def main() -> None:
     parser.add_argument("--log-rows")
     parser.add_argument("--plain", action="store_true")
     parser.add_argument("--pause", type=float, default=0.0)
+    parser.add_argument("--native", action="store_true")
+    parser.add_argument("--no-resume", action="store_true")
     arguments = parser.parse_args()
+    recipe = TinyTask().recipe
+    if arguments.native:
+        recipe = dataclasses.replace(recipe, precision="native")
     task = TinyTask(
+        recipe=recipe,
         network=TinyConfig(noisy=not arguments.plain),
         kill_in_epoch=arguments.kill_in_epoch,
         log_rows=arguments.log_rows,
@@ -136,6 +143,7 @@ def main() -> None:
         devices=arguments.devices,
         accelerator="cpu",
         minutes=arguments.minutes,
+        resume=not arguments.no_resume,
         progress=False,
     )
 

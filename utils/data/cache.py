@@ -18,6 +18,10 @@ Three small pieces are enough:
 same time do the work twice and write the same bytes, because builds are deterministic;
 whoever reads in between finds a file that verifies or builds it a third time.
 
+**When the user's cache folder cannot be written to** (a read-only home, or none at all), a
+folder of the user's own in the system's folder for temporary files stands in for it; see
+:func:`writable_or_stand_in`. A folder that ``EQUIVARIANCE_CACHE`` names has no stand-in.
+
 Notices ("building the cache", "the cache is damaged") go to standard error through
 :func:`notice`, which keeps a progress bar intact. They are not warnings: nothing is
 wrong with the reader's code. They are not log records either: a notebook without a
@@ -31,7 +35,9 @@ import errno
 import hashlib
 import os
 import secrets
+import stat
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -47,8 +53,11 @@ __all__ = [
     "ensure_writable",
     "load_or_build",
     "notice",
+    "private_folder",
     "read_verified",
     "sha256_of",
+    "stand_in",
+    "writable_or_stand_in",
     "write_atomically",
     "write_verified",
 ]
@@ -73,12 +82,119 @@ def cache_directory() -> Path:
     pathlib.Path
         The folder named by the environment variable ``EQUIVARIANCE_CACHE`` if it is set
         and not empty, otherwise the user's cache folder for this project, as the
-        operating system defines it.
+        operating system defines it. For a user without a home it is the folder for
+        temporary files that stands in for that one; it is created.
+
+    Raises
+    ------
+    CacheError
+        If ``EQUIVARIANCE_CACHE`` begins with ``~`` and there is no such home, or if the
+        folder for temporary files cannot be used safely.
     """
     override = os.environ.get(CACHE_VARIABLE, "").strip()
     if override:
-        return Path(override).expanduser().absolute()
-    return Path(platformdirs.user_cache_dir(_APPLICATION, appauthor=False))
+        try:
+            return Path(override).expanduser().absolute()
+        except RuntimeError as error:
+            raise CacheError(
+                f"{CACHE_VARIABLE} is {override}, and there is no such home folder; give the "
+                f"whole path."
+            ) from error
+    folder = _user_folder()
+    return private_folder() if folder is None else folder
+
+
+def _user_folder() -> Path | None:
+    """Return the user's cache folder, or None for a user without a home."""
+    folder = Path(platformdirs.user_cache_dir(_APPLICATION, appauthor=False))
+    return folder if folder.is_absolute() else None  # without a home "~" stays as it is
+
+
+def private_folder(*, make: bool = True) -> Path:
+    """Return this user's own folder among the temporary files, or refuse it.
+
+    Parameters
+    ----------
+    make : bool
+        Whether to make it if it is not there.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder, named after the number of the user.
+
+    Raises
+    ------
+    CacheError
+        If it cannot be made, is someone else's, or is open to others.
+
+    Notes
+    -----
+    Its name can be foreseen, so that later processes find it, and so that anyone on the
+    machine could have made it first and filled it with files whose checksums agree. It is
+    used only if it is a real folder, ours, and closed to everyone else. On Windows the
+    folder for temporary files belongs to the user already.
+    """
+    elsewhere = f"set {CACHE_VARIABLE} to a folder that you may write to"
+    try:
+        parent = Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        raise CacheError(f"There is no folder for temporary files; {elsewhere}.") from error
+    user = str(os.getuid()) if hasattr(os, "getuid") else ""
+    folder = parent / f"{_APPLICATION}-{user}".rstrip("-")
+    try:
+        if make:
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+        found = folder.lstat()
+    except OSError as error:
+        raise _explain(error, folder / "…") from error
+    ours = not user or (found.st_uid == os.getuid() and not found.st_mode & 0o077)
+    if not (stat.S_ISDIR(found.st_mode) and ours):
+        raise CacheError(
+            f"{folder} is not used, because it is not a folder of yours that is closed to other "
+            f"users; remove it, or {elsewhere}."
+        )
+    return folder
+
+
+def stand_in(path: str | os.PathLike[str], *, make: bool = False) -> Path | None:
+    """Return what stands in for a file or folder of the user's cache among temporary files.
+
+    Parameters
+    ----------
+    path : path-like
+        The cache folder, or something in it. It need not exist.
+    make : bool
+        Whether to make the folder for temporary files if it is not there.
+
+    Returns
+    -------
+    pathlib.Path or None
+        The path in a folder that is this user's own and closed to all others. None if
+        `path` is not in the user's cache folder, or if ``EQUIVARIANCE_CACHE`` is set: a
+        folder that someone chose is not replaced by another. Unless `make` is true, also
+        None if the folder is not there or is not safe.
+
+    Raises
+    ------
+    CacheError
+        If `make` is true and the folder cannot be made, is someone else's, or is open to
+        others.
+    """
+    folder = _user_folder()
+    if os.environ.get(CACHE_VARIABLE, "").strip() or folder is None:
+        return None
+    try:
+        inner = Path(path).relative_to(folder)
+    except ValueError:
+        return None
+    try:
+        return private_folder(make=make) / inner
+    except CacheError:
+        if make:
+            raise
+        return None
 
 
 def notice(message: str) -> None:
@@ -188,6 +304,39 @@ def ensure_writable(directory: str | os.PathLike[str]) -> None:
     finally:
         with contextlib.suppress(OSError):
             probe.unlink()
+
+
+def writable_or_stand_in(directory: str | os.PathLike[str]) -> Path:
+    """Return a folder if a file can be written there, and otherwise what stands in for it.
+
+    Parameters
+    ----------
+    directory : path-like
+        The folder. It is created if needed, and so is its stand-in.
+
+    Returns
+    -------
+    pathlib.Path
+        `directory`, or :func:`stand_in` of it if it is read-only or cannot be made.
+
+    Raises
+    ------
+    CacheError
+        If neither can be written to, if nothing stands in for it, or if the disk is full:
+        that passes, and a cache for good is worth some space.
+    """
+    directory = Path(directory)
+    try:
+        ensure_writable(directory)
+    except CacheError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        other = stand_in(directory, make=True)
+        if other is None:
+            raise
+        ensure_writable(other)
+        return other
+    return directory
 
 
 def write_atomically(
@@ -326,7 +475,9 @@ def load_or_build(
     Returns
     -------
     bytes
-        The content of the file, its checksum verified in this call.
+        The content of the file, its checksum verified in this call. A file of the user's
+        cache folder that is not there and cannot be written is read from, or built in,
+        the folder that stands in for it (:func:`writable_or_stand_in`).
 
     Raises
     ------
@@ -334,13 +485,20 @@ def load_or_build(
         If the file has to be built and cannot be written. The folder is tried before
         the computation starts.
     """
-    path = Path(path)
+    asked = path = Path(path)
     content = read_verified(path)
     if content is not None:
         return content
-    ensure_writable(path.parent)
+    path = writable_or_stand_in(path.parent) / path.name
+    if path != asked and (content := read_verified(path)) is not None:
+        return content
     if path.exists():
         notice(f"The cache of {what} at {path} is damaged or incomplete; building it again.")
+    elif path != asked:
+        notice(
+            f"{asked.parent} cannot be written to; building the cache of {what} at {path} instead "
+            f"({CACHE_VARIABLE} moves it)."
+        )
     else:
         notice(f"Building the cache of {what}, once, at {path} ({CACHE_VARIABLE} moves it).")
     write_verified(path, build())

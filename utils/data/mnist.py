@@ -40,7 +40,14 @@ import torch
 from scipy import ndimage, special
 from torch import Tensor
 
-from utils.data.cache import cache_directory, ensure_writable, notice, write_atomically
+from utils.data.cache import (
+    cache_directory,
+    ensure_writable,
+    notice,
+    stand_in,
+    writable_or_stand_in,
+    write_atomically,
+)
 
 __all__ = [
     "MIRRORS",
@@ -220,6 +227,13 @@ def load_small() -> Digits:
     return _as_digits(table[:, :-1], table[:, -1])
 
 
+def _downloaded() -> Path:
+    """Return the folder of the download: in the cache, or in what stands in for it."""
+    folder = cache_directory() / "mnist"
+    other = None if folder.is_dir() else stand_in(folder)
+    return other if other is not None and other.is_dir() else folder
+
+
 def _folder(directory: str | os.PathLike[str] | None) -> Path:
     """Find the folder of the full MNIST: the argument, ``MNIST_DIR``, or the download."""
     if directory is not None:
@@ -227,7 +241,7 @@ def _folder(directory: str | os.PathLike[str] | None) -> Path:
     elif os.environ.get(MNIST_VARIABLE, "").strip():
         folder, named = Path(os.environ[MNIST_VARIABLE].strip()), MNIST_VARIABLE
     else:
-        folder = cache_directory() / "mnist"
+        folder = _downloaded()
         if not folder.is_dir():
             raise FileNotFoundError(
                 f"the full MNIST is needed and is not here; set {MNIST_VARIABLE} to a folder "
@@ -397,7 +411,8 @@ def download(
     ----------
     directory : path-like, optional
         Where to put the files (11 MB, compressed). By default a folder ``mnist`` in the cache
-        folder of the project, where :func:`load_full` finds them.
+        folder of the project, or in what stands in for a read-only one, where
+        :func:`load_full` finds them.
     mirrors : sequence of str
         Addresses of folders that hold the four files with the ending ``.gz``.
     progress : bool
@@ -418,7 +433,7 @@ def download(
     """
     if isinstance(mirrors, str) or not mirrors:
         raise ValueError("mirrors must be a sequence of at least one address, such as MIRRORS")
-    folder = cache_directory() / "mnist" if directory is None else Path(directory).expanduser()
+    folder = _downloaded() if directory is None else Path(directory).expanduser()
     needed = []
     for name in _SHA256:
         try:
@@ -433,6 +448,8 @@ def download(
             notice(f"The downloaded {name} is damaged and is fetched again.")
             needed.append(name)
     if needed:
+        if directory is None and not folder.is_dir():
+            folder = writable_or_stand_in(folder)
         ensure_writable(folder)
     for name in needed:
         content = _fetch(name, mirrors, progress)

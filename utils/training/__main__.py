@@ -93,6 +93,11 @@ def make_parser(experiment: str | None = None) -> tuple[argparse.ArgumentParser,
         help="passes over the training data (default: the preset's)",
     )
     parser.add_argument(
+        "--precision",
+        choices=("native", "bf16-mixed", "32-true"),
+        help="arithmetic; native takes bfloat16 where it is fast (default: the preset's)",
+    )
+    parser.add_argument(
         "--output",
         type=Path,
         help="folder of the run (default: runs/TASK-PRESET-seedSEED)",
@@ -155,7 +160,7 @@ def command_of(
     """
     words = ["python", "-m", "utils.training", arguments.task, "--preset", arguments.preset]
     words += ["--seed", str(arguments.seed)]
-    for name in ("epochs", "devices", "accelerator", "threads", *options):
+    for name in ("epochs", "precision", "devices", "accelerator", "threads", *options):
         value = getattr(arguments, name)
         if value == parser.get_default(name):
             continue

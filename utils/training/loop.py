@@ -12,7 +12,11 @@ what is remembered between epochs, and chance. The first is saved in full (weigh
 statistics of the model, moments of the optimiser, position in the schedule). The second is not
 remembered at all: every epoch starts its random numbers anew from the pair (seed, epoch), so
 epoch 7 draws the same order, the same augmentation and the same noise whether or not epoch 6
-ran in the same process. On one thread the two runs agree bit by bit.
+ran in the same process. On one thread the two runs agree bit by bit, on the same
+machine. What the recipe leaves to the machine, arithmetic and compilation, a continued run takes
+from the run that it continues, unless the machine is another one on which that would be too slow
+or does not work (:func:`utils.training.capabilities.choose_arithmetic`); ``run.json`` and the
+manifest say what was used from which epoch on.
 
 A recipe can name milestones: numbers of epochs after which the weights are kept as a checkpoint
 with a manifest, as at the end. The training goes on with the exact weights, so that it ends where
@@ -44,7 +48,14 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from utils.data.cache import CacheError, ensure_writable, sha256_of, write_atomically
+from utils.data.cache import CacheError, ensure_writable, notice, sha256_of, write_atomically
+from utils.training.capabilities import (
+    Arithmetic,
+    Precision,
+    bfloat16_is_fast,
+    can_compile,
+    choose_arithmetic,
+)
 from utils.training.checkpoint import (
     describe_model,
     holds_checkpoint,
@@ -68,7 +79,6 @@ Batch = tuple[Tensor, ...]
 """Tensors that share their first dimension, one row an example."""
 
 Split = Literal["validation", "test"]
-Precision = Literal["32-true", "bf16-mixed"]
 Optimizer = Literal["adamw", "muon"]
 Storage = Literal["float32", "float16"]
 
@@ -97,10 +107,12 @@ class Recipe:
         Share of the steps before the peak, between 0 and 1.
     clip : float, optional
         Largest norm of the gradient; longer ones are scaled down to it.
-    precision : {"32-true", "bf16-mixed"}
-        Arithmetic of the forward and backward pass.
+    precision : {"32-true", "bf16-mixed", "native"}
+        Arithmetic of the forward and backward pass: single precision, bfloat16 where it is
+        safe, or the second of them on machines where it is fast and the first on others. The
+        manifest says for every process what it was.
     compile : bool
-        Whether to compile the model with ``torch.compile``.
+        Whether to compile the model with ``torch.compile``, where that works.
     optimizer : {"adamw", "muon"}
         AdamW for everything, or Muon for the matrices between hidden layers; see
         :mod:`utils.training.optimizers`.
@@ -563,7 +575,8 @@ def _check_sizes(task: Task, size: int, devices: int) -> None:
         )
 
 
-def _make_fabric(devices: int, accelerator: str, precision: str) -> Fabric:
+def _find_accelerator(devices: int, accelerator: str) -> str:
+    """Check where to train, and return ``cpu`` or ``cuda``."""
     if isinstance(devices, bool) or not isinstance(devices, int) or devices < 1:
         raise ValueError(f"devices must be a whole number of at least 1, not {devices!r}")
     if accelerator not in ("auto", "cpu", "cuda"):
@@ -576,6 +589,10 @@ def _make_fabric(devices: int, accelerator: str, precision: str) -> Fabric:
             f"{devices} GPUs were asked for, but {cuda} can be used; choose --accelerator cpu or "
             f"fewer devices"
         )
+    return accelerator
+
+
+def _make_fabric(devices: int, accelerator: str, precision: Arithmetic) -> Fabric:
     # Imported here: it is slow to import, and loading a checkpoint does not need it.
     from lightning_fabric import Fabric
 
@@ -583,8 +600,29 @@ def _make_fabric(devices: int, accelerator: str, precision: str) -> Fabric:
         accelerator=accelerator,
         devices=devices,
         strategy="ddp" if devices > 1 else "auto",
-        precision=precision,  # type: ignore[arg-type]
+        precision=precision,
     )
+
+
+def _stretch(recipe: Recipe, record: Mapping[str, Any], accelerator: str) -> dict[str, Any]:
+    """Decide how this machine computes, and return it as an entry of ``processes``.
+
+    The first process decides. The others, which it starts, find the entry in the record.
+    """
+    before = record["processes"][-1] if record["processes"] else {}
+    if _own_rank() > 0 and "arithmetic" in before:
+        return {key: before[key] for key in ("arithmetic", "compiled")}
+    arithmetic, message = choose_arithmetic(
+        recipe.precision, before.get("arithmetic"), lambda: bfloat16_is_fast(accelerator)
+    )
+    compiled = recipe.compile and before.get("compiled", True)
+    if compiled and not can_compile(accelerator):
+        compiled = False
+        if _own_rank() == 0:
+            notice("torch.compile does not work here (is there a C++ compiler?): training without.")
+    if message is not None and _own_rank() == 0:
+        notice(message)
+    return {"arithmetic": arithmetic, "compiled": compiled}
 
 
 def train(
@@ -651,7 +689,8 @@ def train(
     if task.seed < 0:
         raise ValueError(f"the seed must not be negative, but it is {task.seed}")
     recipe = task.recipe
-    fabric = _make_fabric(devices, accelerator, recipe.precision)
+    accelerator = _find_accelerator(devices, accelerator)
+    resume = resume or _own_rank() > 0  # the first process has decided
     run = _Run(Path(output), name or f"{task.name}-{task.preset}-seed{task.seed}")
     began = time.monotonic()
     with torch.random.fork_rng(), _threads(threads):
@@ -673,10 +712,21 @@ def train(
                 ) from error
             run.acquire()
         try:
-            record = run.inspect(settings, resume)  # again, now that no one else can write
+            # Again, now that no one else can write.
+            record = run.inspect(settings, resume) or _new_record(settings)
+            stretch = {
+                "from_epoch": record["epoch"],
+                "devices": devices,
+                **_stretch(recipe, record, accelerator),
+            }
+            if _own_rank() == 0:
+                record["processes"].append(stretch)
+                if devices > 1:
+                    run.write(record)  # where the processes that are started now find it
+            fabric = _make_fabric(devices, accelerator, stretch["arithmetic"])
             fabric.launch()
-            facts = {"command": command, "threads": threads}
-            loop = _Loop(fabric, task, data, model, run, settings, record, progress, facts)
+            facts = {"command": command, "threads": threads, "compiled": stretch["compiled"]}
+            loop = _Loop(fabric, task, data, model, run, record, progress, facts)
             limit = None if minutes is None else began + 60 * minutes
             done = loop.run_epochs(limit)
             metrics, checkpoint = (loop.finish(), run.checkpoint) if done else ({}, None)
@@ -685,6 +735,19 @@ def train(
             return TrainingResult(done, loop.epoch, loop.history, metrics, checkpoint, kept)
         finally:
             run.release()
+
+
+def _new_record(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of a run that has not begun."""
+    return {
+        "format": _RUN_FORMAT,
+        "status": "unfinished",
+        "configuration": settings,
+        "epoch": 0,
+        "state": None,
+        "history": [],
+        "processes": [],
+    }
 
 
 def _settings(task: Task, model: nn.Module, checksum: str | None) -> dict[str, Any]:
@@ -716,8 +779,7 @@ class _Loop:
         data: TaskData,
         model: nn.Module,
         run: _Run,
-        settings: dict[str, Any],
-        record: dict[str, Any] | None,
+        record: dict[str, Any],
         progress: bool,
         facts: Mapping[str, Any],
     ) -> None:
@@ -735,20 +797,12 @@ class _Loop:
             )
             for optimizer in self.optimizers
         ]
-        self.record: dict[str, Any] = record or {
-            "format": _RUN_FORMAT,
-            "status": "unfinished",
-            "configuration": settings,
-            "epoch": 0,
-            "state": None,
-            "history": [],
-            "processes": [],
-        }
+        self.record = record
         self.epoch = int(self.record["epoch"])
         self.history: list[dict[str, Any]] = self.record["history"]
         if self.record["state"] is not None:
             self._restore(run.load_state(self.record))
-        wrapped = cast(nn.Module, torch.compile(model)) if recipe.compile else model
+        wrapped = cast(nn.Module, torch.compile(model)) if facts["compiled"] else model
         self.trained, *self.steppers = fabric.setup(wrapped, *self.optimizers)
         self.validation = data.evaluation("validation")
 
@@ -770,9 +824,6 @@ class _Loop:
         """Train until the last epoch (true) or until the time is up (false)."""
         epochs = self.task.recipe.epochs
         if self.fabric.is_global_zero:
-            self.record["processes"].append(
-                {"from_epoch": self.epoch, "devices": self.fabric.world_size}
-            )
             self.run.write(self.record)
         with tqdm(
             total=epochs * self.steps,

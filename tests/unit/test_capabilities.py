@@ -1,0 +1,131 @@
+"""What a machine does well: measured, tried, and turned into a choice."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from utils.training import capabilities
+from utils.training.capabilities import bfloat16_is_fast, can_compile, choose_arithmetic
+
+
+@pytest.mark.parametrize(
+    ("ratio", "fast"), [(0.1, True), (0.5, True), (0.95, False), (1.5, False), (36.0, False)]
+)
+def test_bfloat16_is_fast_where_it_measures_faster(ratio: float, fast: bool) -> None:
+    times = {torch.float32: 0.001, torch.bfloat16: 0.001 * ratio}
+    assert bfloat16_is_fast(seconds=times.__getitem__) is fast
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_gpu_is_asked_and_emulation_does_not_count(
+    native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def supported(including_emulation: bool = True) -> bool:
+        return native or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    assert bfloat16_is_fast("cuda") is native
+
+
+FLAGS = Path("/proc/cpuinfo")
+
+
+@pytest.mark.skipif(not FLAGS.exists(), reason="needs the flags of the processor")
+def test_this_processor_measures_as_its_flags_say() -> None:
+    """The units for bfloat16 are called amx_bf16 and avx512_bf16; without them it is emulated."""
+    words = FLAGS.read_text(encoding="utf-8").split()
+    if "flags" not in words:
+        pytest.skip("not an x86 processor")
+    began = time.process_time()
+    fast = bfloat16_is_fast()
+    assert time.process_time() - began < 1
+    assert fast == bool({"amx_bf16", "avx512_bf16"} & set(words))
+
+
+def test_an_emulated_avx2_machine_is_seen_as_one() -> None:
+    """The libraries can be told to use less than the processor has."""
+    words = {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    }
+    code = "from utils.training.capabilities import *; print(bfloat16_is_fast())"
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **words},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert ended.stdout == "False\n"
+
+
+@pytest.mark.parametrize("began", [None, "32-true", "bf16-mixed"])
+@pytest.mark.parametrize("wanted", ["32-true", "bf16-mixed"])
+def test_an_explicit_wish_is_obeyed_without_a_measurement(wanted: str, began: str | None) -> None:
+    def never() -> bool:
+        raise AssertionError
+
+    assert choose_arithmetic(wanted, began, never) == (wanted, None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("began", "fast", "used", "words"),
+    [
+        (None, True, "bf16-mixed", None),
+        (None, False, "32-true", "not fast on this machine"),
+        ("32-true", True, "32-true", None),
+        ("32-true", False, "32-true", None),
+        ("bf16-mixed", True, "bf16-mixed", None),
+        ("bf16-mixed", False, "32-true", "the run began in it and goes on in single precision"),
+    ],
+)
+def test_the_choice(began: str | None, fast: bool, used: str, words: str | None) -> None:
+    arithmetic, message = choose_arithmetic("native", began, lambda: fast)  # type: ignore[arg-type]
+    assert arithmetic == used
+    assert (message is None) == (words is None)
+    if message is not None and words is not None:
+        assert words in message
+        assert "\n" not in message
+
+
+COMPILE = "from utils.training.capabilities import can_compile; print(can_compile())"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_the_trial_of_the_compiler_sees_that_there_is_one() -> None:
+    assert can_compile()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compiler", ["nowhere/g++", "broken"])
+def test_the_trial_of_the_compiler_sees_that_there_is_none(compiler: str, tmp_path: Path) -> None:
+    """Also when an earlier process compiled; nothing but the compiler itself complains."""
+    path = tmp_path / compiler
+    if compiler == "broken":
+        path.write_text('#!/bin/sh\necho "fatal error: Python.h" >&2\nexit 1\n')
+        path.chmod(0o755)
+    ended = subprocess.run(
+        [sys.executable, "-c", COMPILE],
+        env={**os.environ, "CXX": str(path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    assert ended.stdout == "False\n"
+    assert ended.stderr in ("", "fatal error: Python.h\n")
+
+
+def test_a_product_takes_time() -> None:
+    assert 0 < capabilities.product_seconds(torch.float32) < 1
