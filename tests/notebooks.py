@@ -2,7 +2,10 @@
 
 ``make test`` loads it beside nbval. Every kernel that nbval starts finds the network
 unreachable, and after the last cell of a chapter one more item compares what the kernel used
-with the budget that the chapter states in its opening.
+with the budget that the chapter states in its opening. Time is counted in reference seconds: the
+kernel's CPU seconds times the machine's speed, which is sampled beside the cells
+(``book/_tools/calibration.py``). At the end the chapters' times are summed, and too large a sum
+fails the run.
 """
 
 from __future__ import annotations
@@ -11,16 +14,25 @@ import os
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 
+from book._tools.calibration import Calibrator, Meter, Time, cpu_seconds, patience
+
 HERE = Path(__file__).resolve().parent
 MOST_SECONDS, MOST_GIGABYTES = 180.0, 2.0
+MOST_MINUTES = 45.0  # reference minutes of all chapters together
+ALLOWANCE = 1.2
+STARTUP_SECONDS = 300  # on the clock, for a kernel on a slow and busy machine
+MESSAGE_SECONDS = 60  # on the clock, for an output after its cell has ended
+CALIBRATOR = pytest.StashKey[Calibrator]()
+METER = pytest.StashKey[Meter]()
 _BUDGET = re.compile(
-    r"\*\*Budget\.\*\*\s+At most (\d+) reference seconds of one core and (\d+(?:\.\d+)?) GB of memory"
+    r"\*\*Budget\.\*\*\s+At most (\d+) reference seconds of one core "
+    r"and (\d+(?:\.\d+)?) GB of memory"
 )
 
 
@@ -49,15 +61,43 @@ def stated_budget(markdown: str, name: str) -> Budget:
     return budget
 
 
-def check_budget(budget: Budget, seconds: float, gigabytes: float, name: str) -> None:
+def check_budget(budget: Budget, time: Time, gigabytes: float, name: str) -> None:
     """Compare what was used with what was stated."""
-    assert seconds > 0, f"{name}: nothing was measured"
+    assert time.cpu_seconds > 0, f"{name}: nothing was measured"
     assert gigabytes > 0, f"{name}: nothing was measured"
-    assert seconds <= budget.seconds, (
-        f"{name} used {seconds:.0f} s of one core and states {budget.seconds:.0f} s"
+    assert time.reference_seconds <= ALLOWANCE * budget.seconds, (
+        f"{name} used {time.reference_seconds:.0f} reference seconds and states "
+        f"{budget.seconds:.0f}: {time.cpu_seconds:.0f} s of one core here, speed {time.speed:.2f}"
     )
     assert gigabytes <= budget.gigabytes, (
         f"{name} used {gigabytes:.2f} GB at its peak and states {budget.gigabytes:.2f} GB"
+    )
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a chapter used, as a worker reports it: seconds, and gigabytes of resident memory."""
+
+    name: str
+    cpu_seconds: float
+    reference_seconds: float
+    gigabytes: float
+
+    def __str__(self) -> str:
+        speed = self.reference_seconds / self.cpu_seconds
+        return (
+            f"{self.name}: {self.reference_seconds:.0f} reference seconds "
+            f"({self.cpu_seconds:.0f} s here, speed {speed:.2f}), {self.gigabytes:.2f} GB"
+        )
+
+
+def check_total(used: list[Used]) -> str | None:
+    """Say what is wrong if all chapters together use too much, and nothing otherwise."""
+    minutes = sum(one.reference_seconds for one in used) / 60
+    if minutes <= ALLOWANCE * MOST_MINUTES:
+        return None
+    return (
+        f"the chapters used {minutes:.1f} reference minutes together and may use {MOST_MINUTES:.0f}"
     )
 
 
@@ -71,11 +111,9 @@ def peak_gigabytes(pid: int) -> float:
     return psutil.Process(pid).memory_info().rss / 1e9
 
 
-def cpu_seconds(pid: int) -> float:
-    """Processor time that a living process and its ended children have used."""
-    times = psutil.Process(pid).cpu_times()
-    children = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
-    return times.user + times.system + children
+def kernel_pid(notebook: pytest.Collector) -> int:
+    """Process of the kernel that runs a notebook's cells."""
+    return notebook.kernel.km.provisioner.process.pid
 
 
 class BudgetItem(pytest.Item):
@@ -87,13 +125,48 @@ class BudgetItem(pytest.Item):
         )
         name = self.parent.path.name
         budget = stated_budget(markdown, name)
-        pid = self.parent.kernel.km.provisioner.process.pid
-        used = cpu_seconds(pid), peak_gigabytes(pid)
-        self.user_properties.append(("used", f"{name}: {used[0]:.0f} s, {used[1]:.2f} GB"))
-        check_budget(budget, *used, name)
+        if METER not in self.parent.stash or not self.parent.kernel.is_alive():
+            pytest.fail(f"{name}: nothing was measured, for its kernel has ended", pytrace=False)
+        gigabytes = peak_gigabytes(kernel_pid(self.parent))
+        time = self.parent.stash[METER].stop()
+        used = Used(name, time.cpu_seconds, time.reference_seconds, gigabytes)
+        self.user_properties.append(("used", asdict(used)))
+        check_budget(budget, time, gigabytes, name)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, 0, f"budget of {self.path.name}"
+
+
+class Account:
+    """Sums up what the chapters used; under xdist the reports of all workers come together here."""
+
+    def __init__(self) -> None:
+        self.used: list[Used] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call":
+            found = (value for key, value in report.user_properties if key == "used")
+            self.used += [Used(**value) for value in found]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        passed = session.exitstatus == pytest.ExitCode.OK
+        if passed and check_total(self.used):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self.used:
+            return
+        for one in sorted(self.used, key=lambda one: one.name):
+            terminalreporter.write_line(f"used by {one}")
+        reference = sum(one.reference_seconds for one in self.used)
+        here = sum(one.cpu_seconds for one in self.used)
+        terminalreporter.write_line(
+            f"used together: {reference / 60:.1f} reference minutes of {MOST_MINUTES:g} "
+            f"({here / 60:.1f} minutes here, speed {reference / here:.2f})"
+        )
+        if wrong := check_total(self.used):
+            terminalreporter.write_line(f"FAILED {wrong}", red=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -104,25 +177,43 @@ def pytest_configure(config: pytest.Config) -> None:
     shutil.copy(HERE / "no_network.py", startup / "00-no-network.py")
     os.environ["IPYTHONDIR"] = str(folder)
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    config.stash[CALIBRATOR] = Calibrator()  # one for each worker, started by the first chapter
+    config.add_cleanup(config.stash[CALIBRATOR].close)
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Account())
+    config.option.nbval_kernel_startup_timeout = STARTUP_SECONDS
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put a budget item behind the cells of each notebook."""
+    """Put a budget item behind the cells of each notebook, and leave timing out to nbval."""
     from nbval.plugin import IPyNbCell
 
     with_budget: list[pytest.Item] = []
     for here, following in zip(items, [*items[1:], None], strict=True):
         with_budget.append(here)
         last = following is None or following.parent is not here.parent
-        if isinstance(here, IPyNbCell) and last:
-            with_budget.append(BudgetItem.from_parent(here.parent, name="budget"))
+        if isinstance(here, IPyNbCell):
+            # pytest-timeout knows no speed; nbval's limit does (`pytest_runtest_setup`).
+            here.add_marker(pytest.mark.timeout(0))
+            here.output_timeout = MESSAGE_SECONDS
+            if last:
+                with_budget.append(BudgetItem.from_parent(here.parent, name="budget"))
     items[:] = with_budget
 
 
-def pytest_terminal_summary(terminalreporter) -> None:
-    """Say what each chapter used."""
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            for key, text in getattr(report, "user_properties", []):
-                if key == "used" and getattr(report, "when", "") == "call":
-                    terminalreporter.write_line(f"used by {text}")
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Sample the machine's speed before the first cell, and between cells now and then."""
+    from nbval.plugin import IPyNbCell
+
+    if not isinstance(item, IPyNbCell):
+        return
+    notebook = item.parent
+    if METER in notebook.stash:
+        if notebook.kernel.is_alive():  # if not, nbval says so
+            notebook.stash[METER].between_cells()
+        return
+    pid = kernel_pid(notebook)
+    meter = Meter(lambda: cpu_seconds(pid), item.config.stash[CALIBRATOR].speed)
+    notebook.stash[METER] = meter
+    item.config.option.nbval_cell_timeout = patience(meter.latest)
