@@ -14,19 +14,26 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from queue import Empty
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
 from book._tools.calibration import Calibrator, Meter, Time, cpu_seconds, patience
 
+if TYPE_CHECKING:
+    from nbval.kernel import RunningKernel
+
 HERE = Path(__file__).resolve().parent
 MOST_SECONDS, MOST_GIGABYTES = 180.0, 2.0
 MOST_MINUTES = 45.0  # reference minutes of all chapters together
 ALLOWANCE = 1.2
 STARTUP_SECONDS = 300  # on the clock, for a kernel on a slow and busy machine
+LOOK_SECONDS = 5  # on the clock, after which a silent kernel is looked at
 MESSAGE_SECONDS = 60  # on the clock, for an output after its cell has ended
 CALIBRATOR = pytest.StashKey[Calibrator]()
 METER = pytest.StashKey[Meter]()
@@ -61,13 +68,13 @@ def stated_budget(markdown: str, name: str) -> Budget:
     return budget
 
 
-def check_budget(budget: Budget, time: Time, gigabytes: float, name: str) -> None:
+def check_budget(budget: Budget, used: Time, gigabytes: float, name: str) -> None:
     """Compare what was used with what was stated."""
-    assert time.cpu_seconds > 0, f"{name}: nothing was measured"
+    assert used.cpu_seconds > 0, f"{name}: nothing was measured"
     assert gigabytes > 0, f"{name}: nothing was measured"
-    assert time.reference_seconds <= ALLOWANCE * budget.seconds, (
-        f"{name} used {time.reference_seconds:.0f} reference seconds and states "
-        f"{budget.seconds:.0f}: {time.cpu_seconds:.0f} s of one core here, speed {time.speed:.2f}"
+    assert used.reference_seconds <= ALLOWANCE * budget.seconds, (
+        f"{name} used {used.reference_seconds:.0f} reference seconds and states "
+        f"{budget.seconds:.0f}: {used.cpu_seconds:.0f} s of one core here, speed {used.speed:.2f}"
     )
     assert gigabytes <= budget.gigabytes, (
         f"{name} used {gigabytes:.2f} GB at its peak and states {budget.gigabytes:.2f} GB"
@@ -128,10 +135,10 @@ class BudgetItem(pytest.Item):
         if METER not in self.parent.stash or not self.parent.kernel.is_alive():
             pytest.fail(f"{name}: nothing was measured, for its kernel has ended", pytrace=False)
         gigabytes = peak_gigabytes(kernel_pid(self.parent))
-        time = self.parent.stash[METER].stop()
-        used = Used(name, time.cpu_seconds, time.reference_seconds, gigabytes)
-        self.user_properties.append(("used", asdict(used)))
-        check_budget(budget, time, gigabytes, name)
+        used = self.parent.stash[METER].stop()
+        report = Used(name, used.cpu_seconds, used.reference_seconds, gigabytes)
+        self.user_properties.append(("used", asdict(report)))
+        check_budget(budget, used, gigabytes, name)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, 0, f"budget of {self.path.name}"
@@ -201,6 +208,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = with_budget
 
 
+def notice_death(kernel: RunningKernel) -> None:
+    """Let nbval, which waits for a reply as long as a cell may take, see that a kernel has died."""
+    await_reply = kernel.await_reply
+
+    def watching(msg_id: str, timeout: float) -> None:
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                return await_reply(msg_id, timeout=min(LOOK_SECONDS, timeout))
+            except Empty:
+                if not kernel.is_alive():
+                    raise RuntimeError("The kernel died, perhaps for want of memory.") from None
+                if time.monotonic() >= end:
+                    raise
+
+    kernel.await_reply = watching
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Sample the machine's speed before the first cell, and between cells now and then."""
@@ -213,6 +238,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if notebook.kernel.is_alive():  # if not, nbval says so
             notebook.stash[METER].between_cells()
         return
+    notice_death(notebook.kernel)
     pid = kernel_pid(notebook)
     meter = Meter(lambda: cpu_seconds(pid), item.config.stash[CALIBRATOR].speed)
     notebook.stash[METER] = meter

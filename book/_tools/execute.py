@@ -295,7 +295,7 @@ def execute(
         config=_kernel_options(),
     )
     memory: _PeakMemory | None = None
-    number = 0
+    index = number = 0
     try:
         with client.setup_kernel(env={**os.environ, **threads}):
             pid = _pid(client)
@@ -310,7 +310,7 @@ def execute(
                 client.execute_cell(cell, index, execution_count=number)
             memory.note_peak()
             used = meter.stop()
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+    except (CellExecutionError, CellTimeoutError, DeadKernelError, psutil.NoSuchProcess) as error:
         lines = [line for line in str(error).strip().splitlines() if line.strip()]
         reason = re.sub(r"\x1b\[[0-9;]*m", "", lines[-1] if lines else type(error).__name__)
         source = notebook.cells[index].source.strip().splitlines()

@@ -140,6 +140,14 @@ def test_a_slow_machine_has_patience_with_a_cell(root, tmp_path):
     assert done.returncode == 0, done.stdout
 
 
+def test_a_kernel_that_dies_is_noticed_at_once(root, tmp_path):
+    done = run(root, tmp_path, cell("import os\nos._exit(1)"), cell("print(1)", "1\n"))
+    assert done.returncode == 1
+    assert "The kernel died" in done.stdout
+    assert "nothing was measured, for its kernel has ended" in done.stdout
+    assert "3 failed" in done.stdout
+
+
 def test_a_cell_that_says_so_may_print_what_it_likes(root, tmp_path):
     free = cell("print(6 * 8)", "42\n", tags=("nbval-ignore-output",))
     assert run(root, tmp_path, free).returncode == 0
