@@ -31,7 +31,14 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 MOST_SECONDS, MOST_GIGABYTES = 180.0, 2.0
 MOST_MINUTES = 45.0  # reference minutes of all chapters together
-ALLOWANCE = 1.2
+# The calibration's own error, as factors of what a budget states. Repeated beside up to nineteen
+# busy processes, chapters 02, 03 and 05 came to the same reference seconds within 7 %. What
+# remains is that no chapter is the average mix. On a processor without wide vectors, emulated by
+# the variables in tests/unit/test_calibration.py, chapter 13 read 0.98 of its reference seconds,
+# the light chapters 02, 03 and 05 0.7 to 0.9, and a training step of the rotation network 1.36:
+# 1.25 bears a chapter that spends four fifths of its time so. Over all chapters it averages out.
+ALLOWANCE = 1.25
+ALLOWANCE_TOGETHER = 1.1
 STARTUP_SECONDS = 300  # on the clock, for a kernel on a slow and busy machine
 LOOK_SECONDS = 5  # on the clock, after which a silent kernel is looked at
 MESSAGE_SECONDS = 60  # on the clock, for an output after its cell has ended
@@ -101,7 +108,7 @@ class Used:
 def check_total(used: list[Used]) -> str | None:
     """Say what is wrong if all chapters together use too much, and nothing otherwise."""
     minutes = sum(one.reference_seconds for one in used) / 60
-    if minutes <= ALLOWANCE * MOST_MINUTES:
+    if minutes <= ALLOWANCE_TOGETHER * MOST_MINUTES:
         return None
     return (
         f"the chapters used {minutes:.1f} reference minutes together and may use {MOST_MINUTES:.0f}"

@@ -25,6 +25,7 @@ from book._tools.sync import (
 )
 from tests.notebooks import (
     ALLOWANCE,
+    ALLOWANCE_TOGETHER,
     MOST_MINUTES,
     Budget,
     Used,
@@ -199,7 +200,7 @@ def test_a_budget_holds_for_reference_seconds_whatever_the_machine():
 def test_all_chapters_together_have_a_budget():
     chapters = [Used(f"{number}", 2000, MOST_MINUTES * 6, 1) for number in range(10)]
     assert check_total(chapters) is None
-    more = [*chapters, Used("one more", 1, MOST_MINUTES * 60 * (ALLOWANCE - 1) + 60, 1)]
+    more = [*chapters, Used("one more", 1, MOST_MINUTES * 60 * (ALLOWANCE_TOGETHER - 1) + 60, 1)]
     assert f"may use {MOST_MINUTES:g}" in check_total(more)
 
 
