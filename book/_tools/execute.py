@@ -11,28 +11,39 @@ import argparse
 import ast
 import hashlib
 import json
+import math
 import os
 import re
 import sys
 import threading
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import resolve_name
 from pathlib import Path
 
 import nbformat
 import psutil
 import yaml
+import zmq
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from traitlets.config import Config
+
+from book._tools.calibration import (
+    CalibrationError,
+    Calibrator,
+    Meter,
+    Time,
+    cpu_seconds,
+    patience,
+)
 
 from book._tools.home import home_variables
 
 ROOT = Path(__file__).resolve().parents[2]
-CELL_TIMEOUT = 600
+STARTUP_TIMEOUT = 300
 _KEPT_METADATA = ("kernelspec", "language_info")
 
 
@@ -48,14 +59,20 @@ class Measured:
     ----------
     key : str
         Hash of everything that the chapter depends on.
-    seconds : float
-        Wall time from the start of the kernel to the last cell.
+    cpu_seconds : float
+        CPU time of the kernel on this machine.
+    reference_seconds : float
+        The same on the reference machine (:mod:`book._tools.calibration`).
+    speed : float
+        Reference seconds in a CPU second.
     megabytes : float
         Largest resident memory of the kernel.
     """
 
     key: str
-    seconds: float
+    cpu_seconds: float
+    reference_seconds: float
+    speed: float
     megabytes: float
 
 
@@ -239,44 +256,63 @@ def _pid(client: NotebookClient) -> int:
     return int(provisioner.process.pid)  # type: ignore[union-attr]
 
 
-def execute(path: Path, *, timeout: int = CELL_TIMEOUT) -> tuple[NotebookNode, float, float]:
+def _kernel_options() -> Config:
+    """Encrypt what the kernel says where the system can: without, each kernel warns about it."""
+    encryption = "auto" if zmq.has("curve") else "disabled"
+    return Config(KernelManager={"transport_encryption": encryption})
+
+
+def execute(
+    path: Path, *, machine_speed: Callable[[], float], timeout: float | None = None
+) -> tuple[NotebookNode, Time, float]:
     """Run one chapter in a fresh kernel on one thread.
 
     Parameters
     ----------
     path : pathlib.Path
         The notebook; it is read and not written.
-    timeout : int
-        Seconds that one cell may take.
+    machine_speed : Callable[[], float]
+        Measures how many reference seconds a CPU second is worth just now.
+    timeout : float, optional
+        Seconds that one cell may take; by default as many as the machine's speed asks for.
 
     Returns
     -------
-    tuple[NotebookNode, float, float]
-        The executed notebook, seconds, and peak memory in megabytes.
+    tuple[NotebookNode, Time, float]
+        The executed notebook, its computing time, and peak memory in megabytes.
 
     Raises
     ------
     ChapterError
         If a cell raises, runs out of time, or the kernel dies.
+    CalibrationError
+        If the machine's speed cannot be measured.
     """
     notebook = nbformat.read(path, as_version=4)
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
     client = NotebookClient(
-        notebook, timeout=timeout, resources={"metadata": {"path": str(path.parent)}}
+        notebook,
+        startup_timeout=STARTUP_TIMEOUT,
+        resources={"metadata": {"path": str(path.parent)}},
+        config=_kernel_options(),
     )
     memory: _PeakMemory | None = None
-    number = 0
-    started = time.perf_counter()
+    index = number = 0
     try:
         with client.setup_kernel(env={**os.environ, **threads}):
-            memory = _PeakMemory(_pid(client))
+            pid = _pid(client)
+            memory = _PeakMemory(pid)
+            meter = Meter(lambda: cpu_seconds(pid), machine_speed)
+            client.timeout = math.ceil(timeout or patience(meter.latest))
             for index, cell in enumerate(notebook.cells):
                 if cell.cell_type != "code":
                     continue
                 number += 1
+                meter.between_cells()
                 client.execute_cell(cell, index, execution_count=number)
             memory.note_peak()
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            used = meter.stop()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError, psutil.NoSuchProcess) as error:
         lines = [line for line in str(error).strip().splitlines() if line.strip()]
         reason = re.sub(r"\x1b\[[0-9;]*m", "", lines[-1] if lines else type(error).__name__)
         source = notebook.cells[index].source.strip().splitlines()
@@ -286,7 +322,7 @@ def execute(path: Path, *, timeout: int = CELL_TIMEOUT) -> tuple[NotebookNode, f
         ) from error
     finally:
         megabytes = memory.stop() if memory else 0.0
-    return _tidy(notebook), time.perf_counter() - started, megabytes
+    return _tidy(notebook), used, megabytes
 
 
 def _write(path: Path, text: str) -> None:
@@ -296,7 +332,15 @@ def _write(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
-def refresh(path: Path, folder: Path, *, force: bool = False, root: Path = ROOT) -> Measured | None:
+def refresh(
+    path: Path,
+    folder: Path,
+    *,
+    machine_speed: Callable[[], float],
+    force: bool = False,
+    root: Path = ROOT,
+    on_start: Callable[[], object] = lambda: None,
+) -> Measured | None:
     """Bring the executed copy of a chapter up to date.
 
     Parameters
@@ -305,10 +349,14 @@ def refresh(path: Path, folder: Path, *, force: bool = False, root: Path = ROOT)
         The chapter.
     folder : pathlib.Path
         Where executed copies live.
+    machine_speed : Callable[[], float]
+        Measures how many reference seconds a CPU second is worth just now.
     force : bool
         Execute even if nothing has changed.
     root : pathlib.Path
         The repository.
+    on_start : Callable[[], object]
+        Called when the chapter is not kept but executed, before its first cell.
 
     Returns
     -------
@@ -320,6 +368,8 @@ def refresh(path: Path, folder: Path, *, force: bool = False, root: Path = ROOT)
     ------
     ChapterError
         If the chapter does not run.
+    CalibrationError
+        If the machine's speed cannot be measured.
     """
     key = chapter_key(path, root)
     copy, record = folder / path.name, folder / f"{path.stem}.json"
@@ -339,10 +389,17 @@ def refresh(path: Path, folder: Path, *, force: bool = False, root: Path = ROOT)
                 _write(copy, text)
             return None
     record.unlink(missing_ok=True)
-    notebook, seconds, megabytes = execute(path)
-    measured = Measured(key, round(seconds, 1), round(megabytes))
+    on_start()
+    notebook, used, megabytes = execute(path, machine_speed=machine_speed)
+    measured = Measured(
+        key,
+        cpu_seconds=round(used.cpu_seconds, 1),
+        reference_seconds=round(used.reference_seconds, 1),
+        speed=round(used.speed, 3),
+        megabytes=round(megabytes),
+    )
     _write(copy, nbformat.writes(notebook) + "\n")
-    _write(record, json.dumps(measured.__dict__, indent=1) + "\n")
+    _write(record, json.dumps(asdict(measured), indent=1) + "\n")
     return measured
 
 
@@ -374,6 +431,33 @@ def take_over(path: Path, copy: Path) -> bool:
     return True
 
 
+def summary(executed: Sequence[Measured]) -> str:
+    """Say what the executed chapters cost together and how fast the machine was.
+
+    Parameters
+    ----------
+    executed : Sequence[Measured]
+        At least one chapter's cost.
+
+    Returns
+    -------
+    str
+        One line.
+
+    Examples
+    --------
+    >>> summary([Measured("a", 90, 60, 0.67, 800), Measured("b", 150, 120, 0.8, 900)])
+    '2 chapters executed in 3.0 reference minutes (4.0 here): speed 0.75, reference machine 1'
+    """
+    reference = sum(one.reference_seconds for one in executed)
+    here = sum(one.cpu_seconds for one in executed)
+    chapters = "1 chapter" if len(executed) == 1 else f"{len(executed)} chapters"
+    return (
+        f"{chapters} executed in {reference / 60:.1f} reference minutes ({here / 60:.1f} here): "
+        f"speed {reference / here:.2f}, reference machine 1"
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -396,18 +480,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = ROOT / "_build" / "executed"
     os.environ.update(home_variables())
 
-    def run(path: Path) -> str | None:
+    executed: list[Measured] = []
+
+    def run(path: Path, calibrator: Calibrator) -> str | None:
+        def say(text: str) -> None:
+            print(f"{path.name}: {text}", flush=True)
+
         try:
-            measured = refresh(path, folder, force=options.force)
+            measured = refresh(
+                path,
+                folder,
+                machine_speed=calibrator.speed,
+                force=options.force,
+                on_start=lambda: say("begins"),
+            )
             if measured is None:
-                print(f"{path.name}: unchanged, kept", flush=True)
+                say("unchanged, kept")
             else:
-                cost = f"{measured.seconds:.0f} s, {measured.megabytes:.0f} MB"
-                print(f"{path.name}: executed in {cost}", flush=True)
+                executed.append(measured)
+                say(
+                    f"executed in {measured.reference_seconds:.0f} reference seconds "
+                    f"({measured.cpu_seconds:.0f} s here), {measured.megabytes:.0f} MB"
+                )
             if options.in_place and take_over(path, folder / path.name):
-                print(f"{path.name}: outputs written to chapters/", flush=True)
+                say("outputs written to chapters/")
         except ChapterError as error:
             return str(error)
+        except CalibrationError as error:
+            return f"{path.name}: {error}"
         return None
 
     try:
@@ -415,8 +515,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FileNotFoundError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    with ThreadPoolExecutor(max(1, options.jobs)) as pool:
-        failures = [failure for failure in pool.map(run, paths) if failure]
+    with Calibrator() as calibrator, ThreadPoolExecutor(max(1, options.jobs)) as pool:
+        failures = [
+            failure for failure in pool.map(lambda path: run(path, calibrator), paths) if failure
+        ]
+    if executed:
+        print(summary(executed), flush=True)
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     return 1 if failures else 0

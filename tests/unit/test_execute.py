@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from book._tools import execute as tool
-from book._tools.execute import ChapterError, chapter_key, chapters, execute, refresh, used_modules
+from book._tools.calibration import CalibrationError
+from book._tools.execute import ChapterError, chapter_key, chapters, used_modules
 
 LEDGER = """
 a-claim: {chapter: 01_a_chapter, low: 0}
 another: {chapter: 02_another, low: 2}
 """
+
+
+def reference_machine() -> float:
+    return 1.0
+
+
+execute = partial(tool.execute, machine_speed=reference_machine)
+refresh = partial(tool.refresh, machine_speed=reference_machine)
 
 
 @pytest.fixture
@@ -155,8 +166,73 @@ def test_an_unknown_chapter_is_refused(repository):
         chapters(repository)
 
 
+BUSY = """
+import time
+end = time.process_time() + 1
+while time.process_time() < end: pass
+"""
+
+
 def test_what_an_execution_cost_is_recorded(repository):
-    path, folder = chapter(repository, "block = bytearray(200_000_000)"), repository / "_build"
-    measured = refresh(path, folder, root=repository)
+    path, folder = chapter(repository, "block = bytearray(200_000_000)", BUSY), repository / "_b"
+    measured = tool.refresh(path, folder, machine_speed=lambda: 0.5, root=repository)
     record = json.loads((folder / "01_a_chapter.json").read_text())
     assert record["megabytes"] == measured.megabytes > 200
+    assert record["cpu_seconds"] == measured.cpu_seconds >= 1
+    assert record["speed"] == measured.speed == 0.5
+    assert record["reference_seconds"] == measured.reference_seconds
+    assert measured.reference_seconds == pytest.approx(measured.cpu_seconds / 2, abs=0.06)
+
+
+def test_a_cell_may_take_longer_on_a_slow_machine(repository, monkeypatch):
+    path = chapter(repository, "import time; time.sleep(4)")
+    monkeypatch.setattr("book._tools.calibration.CELL_SECONDS", 0.5)  # times WAITING: 2 s
+    with pytest.raises(ChapterError, match="code cell 1"):
+        tool.execute(path, machine_speed=lambda: 1.0)
+    tool.execute(path, machine_speed=lambda: 0.05)
+
+
+def test_a_kernel_starts_quietly_from_any_folder_and_its_errors_are_seen(tmp_path, capfd):
+    folder = tmp_path / ("ü and a space " + "x" * 120)
+    (folder / "chapters").mkdir(parents=True)
+    path = chapter(folder, "import logging; logging.getLogger('IPKernelApp').error('a real one')")
+    execute(path)
+    printed = capfd.readouterr()
+    assert "a real one" in printed.err
+    assert "WARNING" not in printed.out + printed.err
+
+
+@pytest.fixture
+def book(repository, monkeypatch) -> Path:
+    """The small repository as the one that the command works on, on a machine of speed 0.5."""
+    monkeypatch.setattr(tool, "ROOT", repository)
+    monkeypatch.setattr(tool, "chapters", partial(chapters, repository))
+    monkeypatch.setattr(tool, "refresh", partial(tool.refresh, root=repository))
+    monkeypatch.setattr("book._tools.calibration.Calibrator.speed", lambda self: 0.5)
+    return repository
+
+
+def test_the_command_says_when_a_chapter_begins_and_what_it_cost(book, capsys):
+    chapter(book, BUSY)
+    assert tool.main([]) == 0
+    begins, ends, together = capsys.readouterr().out.splitlines()
+    assert begins == "01_a_chapter.ipynb: begins"
+    assert re.fullmatch(
+        r"01_a_chapter\.ipynb: executed in \d reference seconds \(\d s here\), \d+ MB", ends
+    )
+    assert together.startswith("1 chapter executed in 0.0 reference minutes")
+    assert together.endswith("speed 0.50, reference machine 1")
+    assert tool.main([]) == 0
+    assert capsys.readouterr().out == "01_a_chapter.ipynb: unchanged, kept\n"
+
+
+def test_a_machine_that_cannot_be_measured_is_an_error_in_one_sentence(book, monkeypatch, capsys):
+    def broken(self):
+        raise CalibrationError("The machine's speed could not be measured.")
+
+    monkeypatch.setattr("book._tools.calibration.Calibrator.speed", broken)
+    chapter(book, "print(1)")
+    assert tool.main([]) == 1
+    assert capsys.readouterr().err == (
+        "error: 01_a_chapter.ipynb: The machine's speed could not be measured.\n"
+    )

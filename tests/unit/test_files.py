@@ -11,6 +11,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from book._tools.calibration import Time
 from book._tools.lock import canonical
 from book._tools.sync import (
     COLAB_TAGS,
@@ -22,7 +23,16 @@ from book._tools.sync import (
     sync,
     with_colab_cell,
 )
-from tests.notebooks import Budget, check_budget, stated_budget
+from tests.notebooks import (
+    ALLOWANCE,
+    ALLOWANCE_TOGETHER,
+    MOST_MINUTES,
+    Budget,
+    Used,
+    check_budget,
+    check_total,
+    stated_budget,
+)
 
 CHAPTERS = sorted((Path(__file__).resolve().parents[2] / "chapters").glob("[0-9][0-9]_*.ipynb"))
 
@@ -164,13 +174,28 @@ def test_a_budget_is_read_and_held():
     text = "**Budget.** At most 90 reference seconds of one core\nand 1.5 GB of memory."
     budget = stated_budget(text, "x")
     assert budget == Budget(90, 1.5)
-    check_budget(budget, 89, 1.4, "x")
-    with pytest.raises(AssertionError, match="91 s"):
-        check_budget(budget, 91, 1.4, "x")
+    check_budget(budget, Time(89, 89), 1.4, "x")
+    over = 90 * ALLOWANCE + 1
+    with pytest.raises(AssertionError, match=f"{over:.0f} reference seconds and states 90"):
+        check_budget(budget, Time(over, over), 1.4, "x")
     with pytest.raises(AssertionError, match=r"1\.60 GB"):
-        check_budget(budget, 89, 1.6, "x")
+        check_budget(budget, Time(89, 89), 1.6, "x")
     with pytest.raises(AssertionError, match="nothing was measured"):
-        check_budget(budget, 0, 0, "x")
+        check_budget(budget, Time(0, 0), 0, "x")
+
+
+def test_a_budget_holds_for_reference_seconds_whatever_the_machine():
+    budget = Budget(90, 1.5)
+    check_budget(budget, Time(cpu_seconds=290, reference_seconds=87), 1, "slow machine")
+    with pytest.raises(AssertionError, match="45 s of one core here, speed 3"):
+        check_budget(budget, Time(cpu_seconds=45, reference_seconds=135), 1, "fast machine")
+
+
+def test_all_chapters_together_have_a_budget():
+    chapters = [Used(f"{number}", 2000, MOST_MINUTES * 6, 1) for number in range(10)]
+    assert check_total(chapters) is None
+    more = [*chapters, Used("one more", 1, MOST_MINUTES * 60 * (ALLOWANCE_TOGETHER - 1) + 60, 1)]
+    assert f"may use {MOST_MINUTES:g}" in check_total(more)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +14,24 @@ import pytest
 BUDGET = "**Budget.** At most {seconds} reference seconds of one core and 0.5 GB of memory."
 
 
-def run(root: Path, folder: Path, *cells, seconds: int = 60) -> subprocess.CompletedProcess[str]:
+# A machine of a given speed, as a plugin that is loaded beside the checks.
+MACHINE = """
+from book._tools.calibration import Calibrator
+Calibrator.speed = lambda self: {speed}
+"""
+
+
+def run(
+    root: Path,
+    folder: Path,
+    *cells,
+    seconds: int = 60,
+    speed: float = 1.0,
+    settings: str = "",
+    options: tuple[str, ...] = (),
+) -> subprocess.CompletedProcess[str]:
     """Store outputs for some cells, as a chapter has them, and run the notebook checks."""
+    (folder / "machine.py").write_text(MACHINE.format(speed=speed) + settings)
     text = nbformat.v4.new_markdown_cell(BUDGET.format(seconds=seconds))
     notebook = nbformat.v4.new_notebook(cells=[text, *cells])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
@@ -22,9 +40,16 @@ def run(root: Path, folder: Path, *cells, seconds: int = 60) -> subprocess.Compl
     (folder / "pytest.ini").write_text("[pytest]\n")
     command = [sys.executable, "-m", "pytest", path.name, "-p", "tests.notebooks", "--nbval"]
     command += ["--nbval-sanitize-with", str(root / "tests" / "sanitize.cfg"), "-q"]
-    command += ["-p", "no:cacheprovider", "-c", "pytest.ini"]
-    (folder / "pytest.ini").write_text("[pytest]\n")
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240)
+    command += ["-p", "no:cacheprovider", "-c", "pytest.ini", "-p", "machine", *options]
+    found = os.pathsep.join([str(folder), str(root)])
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": found},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
 
 
 def cell(source: str, stdout: str = "", tags: tuple[str, ...] = ()):
@@ -37,7 +62,12 @@ def cell(source: str, stdout: str = "", tags: tuple[str, ...] = ()):
 def test_a_sound_chapter_passes_and_its_cost_is_printed(root, tmp_path):
     done = run(root, tmp_path, cell("print(6 * 7)", "42\n"))
     assert done.returncode == 0, done.stdout
-    assert "used by 01_a_chapter.ipynb" in done.stdout
+    assert re.search(
+        r"used by 01_a_chapter\.ipynb: \d+ reference seconds \(\d+ s here, speed 1\.00\), "
+        r"0\.\d\d GB",
+        done.stdout,
+    )
+    assert "used together: 0.0 reference minutes of 45" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -69,7 +99,7 @@ LARGE = "filled = bytearray(b'x') * 600_000_000"
 
 @pytest.mark.parametrize(
     ("source", "seconds", "message"),
-    [(BUSY, 3, "s of one core and states 3 s"), (LARGE, 60, "GB at its peak and states 0.50 GB")],
+    [(BUSY, 3, "reference seconds and states 3"), (LARGE, 60, "GB at its peak and states 0.50 GB")],
     ids=["time", "memory"],
 )
 def test_a_chapter_over_its_budget_fails(root, tmp_path, source, seconds, message):
@@ -77,6 +107,45 @@ def test_a_chapter_over_its_budget_fails(root, tmp_path, source, seconds, messag
     assert done.returncode == 1
     assert "01_a_chapter.ipynb::budget" in done.stdout
     assert message in done.stdout
+
+
+def test_a_slow_machine_does_not_fail_an_honest_chapter(root, tmp_path):
+    done = run(root, tmp_path, cell(BUSY), seconds=3, speed=0.3)
+    assert done.returncode == 0, done.stdout
+    assert "speed 0.30" in done.stdout
+
+
+def test_a_fast_machine_does_not_hide_a_chapter_that_needs_more(root, tmp_path):
+    done = run(root, tmp_path, cell(BUSY), seconds=8, speed=3)
+    assert done.returncode == 1
+    assert re.search(r"used 1\d reference seconds and states 8: [45] s of one core", done.stdout)
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2", "--dist", "loadfile")], ids=["one", "workers"])
+def test_all_chapters_together_may_not_use_too_much(root, tmp_path, workers):
+    less = "import tests.notebooks\ntests.notebooks.MOST_MINUTES = 1 / 60\n"
+    done = run(root, tmp_path, cell(BUSY), settings=less, options=workers)
+    assert done.returncode == 1
+    assert "2 passed" in done.stdout
+    assert "FAILED the chapters used 0.1 reference minutes together" in done.stdout
+
+
+def test_a_slow_machine_has_patience_with_a_cell(root, tmp_path):
+    less = "import book._tools.calibration as c\nc.CELL_SECONDS = 0.5\n"
+    asleep = cell("import time\ntime.sleep(4)")
+    done = run(root, tmp_path, asleep, speed=1, settings=less, options=("--timeout", "3"))
+    assert done.returncode == 1
+    assert "Timeout of 2 seconds exceeded" in done.stdout
+    done = run(root, tmp_path, asleep, speed=0.05, settings=less, options=("--timeout", "3"))
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_kernel_that_dies_is_noticed_at_once(root, tmp_path):
+    done = run(root, tmp_path, cell("import os\nos._exit(1)"), cell("print(1)", "1\n"))
+    assert done.returncode == 1
+    assert "The kernel died" in done.stdout
+    assert "nothing was measured, for its kernel has ended" in done.stdout
+    assert "3 failed" in done.stdout
 
 
 def test_a_cell_that_says_so_may_print_what_it_likes(root, tmp_path):
