@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -17,7 +19,7 @@ from utils.models.graph_vae import GraphVAE, GraphVAEConfig, exact_match
 from utils.training import load_checkpoint, read_manifest
 from utils.training import loop as loop_module
 from utils.training.loop import Recipe, train
-from utils.training.optimizers import make_optimizers
+from utils.training.optimizers import Muon, make_optimizers, orthogonalized
 from utils.training.presets import find_preset
 from utils.training.qm9_vae import HELD_OUT, QM9VAE
 
@@ -219,6 +221,55 @@ def test_muon_moves_a_matrix_along_a_semi_orthogonal_one() -> None:
     sizes = torch.linalg.svdvals((matrix.detach() - before) / 0.05)
     assert bool((sizes > 0.5).all())
     assert bool((sizes < 1.5).all())
+
+
+def after_steps(make: Any, steps: int = 4) -> list[Tensor]:
+    """Return how far four matrices, two of one shape, move under the same gradients."""
+    draw = torch.Generator().manual_seed(0)
+    shapes = [(8, 8), (8, 24), (24, 8), (8, 8)]
+    starts = [torch.randn(shape, generator=draw) for shape in shapes]
+    matrices = [nn.Parameter(start.clone()) for start in starts]
+    muon = make(matrices, lr=0.05, weight_decay=0.1)
+    for _ in range(steps):
+        for matrix in matrices:
+            matrix.grad = 1e-3 * torch.randn(matrix.shape, generator=draw)
+        muon.step()
+    return [m.detach() - start for m, start in zip(matrices, starts, strict=True)]
+
+
+def test_muon_in_single_precision_does_what_that_of_pytorch_does() -> None:
+    """They differ by the rounding of bfloat16, three digits; with plain momentum they do not."""
+    theirs = after_steps(torch.optim.Muon)
+    without_nesterov = after_steps(functools.partial(torch.optim.Muon, nesterov=False))
+    for ours, same, other in zip(after_steps(Muon), theirs, without_nesterov, strict=True):
+        assert (ours - same).norm() < 0.03 * same.norm()
+        assert (ours - other).norm() > 0.06 * other.norm()
+
+
+def test_muon_computes_in_the_precision_of_the_weights() -> None:
+    """One step is the rate times an update that double precision confirms to six digits."""
+    start = torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
+    gradient = torch.randn(6, 4, generator=torch.Generator().manual_seed(2))
+    for make, single in ((Muon, True), (torch.optim.Muon, False)):
+        matrix = nn.Parameter(start.clone())
+        matrix.grad = gradient
+        make([matrix], lr=0.05, weight_decay=0.0).step()
+        update = orthogonalized(gradient.double()[None])[0] * 0.05 * (6 / 4) ** 0.5
+        error = (start - matrix.detach() - update).norm() / update.norm()
+        assert bool(error < 1e-5) is single
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (2, 8, 24), (2, 24, 8)])
+def test_orthogonalized_keeps_singular_vectors(shape: tuple[int, ...]) -> None:
+    matrices = torch.randn(shape, generator=torch.Generator().manual_seed(3))
+    found = orthogonalized(matrices)
+    assert found.shape == matrices.shape
+    for matrix, result in zip(matrices, found, strict=True):
+        left, sizes, right = torch.linalg.svd(matrix, full_matrices=False)
+        there = left.T @ result @ right.T  # diagonal if the vectors are kept
+        assert (there - there.diagonal().diag()).abs().max() < 1e-4
+        large = there.diagonal()[sizes > 0.05 * sizes.max()]
+        assert bool(((large > 0.6) & (large < 1.3)).all())
 
 
 def test_muon_needs_to_know_the_hidden_matrices(tmp_path: Path) -> None:
