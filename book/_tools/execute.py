@@ -39,7 +39,6 @@ from book._tools.calibration import (
     cpu_seconds,
     patience,
 )
-
 from book._tools.home import home_variables
 
 ROOT = Path(__file__).resolve().parents[2]
