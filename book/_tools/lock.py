@@ -34,6 +34,7 @@ READERS = "requirements.txt"
 TORCH = "requirements-torch.txt"
 DEVELOPERS = "requirements-dev.txt"
 INSTALLER = "requirements-uv.txt"
+WITHOUT_CUDA = ("--config-file", "book/_tools/lock.toml")
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-apple-darwin", "x86_64-pc-windows-msvc")
 _HEADS = {
@@ -146,6 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _compile(
             "pyproject.toml",
             READERS,
+            *WITHOUT_CUDA,
             *("--extra", "book"),
             without={"torch"},
             constraints=[str(pin)],
@@ -159,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     known = readers | _names(TORCH) | {PROJECT}
     _compile(
-        "pyproject.toml", DEVELOPERS, "--extra", "dev",
+        "pyproject.toml", DEVELOPERS, *WITHOUT_CUDA, "--extra", "dev",
         without=known, constraints=[READERS], upgrade=upgrade,
     )  # fmt: skip
     _compile("-", INSTALLER, "--no-config", upgrade=upgrade, asked="uv\n")
