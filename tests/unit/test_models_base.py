@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from utils.data.mnist import load_small, rotate
-from utils.models.base import TOLERATED, Network, NetworkConfig, check_images
+from utils.models.base import TOLERATED, Network, NetworkConfig, WindowMaximum, check_images
 from utils.models.baselines import ConvVAE, PlainCNN
 from utils.models.rotation_cnn import SO2CNN, RotationCNN
 
@@ -298,3 +298,39 @@ def test_pieces_are_used_only_where_rows_do_not_meet(monkeypatch: pytest.MonkeyP
         network.train().encode(noise(10))
     torch.testing.assert_close(codes, network.eval().encode(noise(10)))
     assert lengths == [4, 4, 2, 10, 10]
+
+
+# --- maxima over windows ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("window", "stride"), [(2, None), (2, 1), (3, 2), (3, None), (1, 2)])
+@pytest.mark.parametrize("size", [(28, 28), (7, 9), (3, 4)])
+def test_maxima_over_windows_are_those_of_pytorch_to_the_last_bit(
+    window: int, stride: int | None, size: tuple[int, int]
+) -> None:
+    features = torch.randn(3, 5, *size, generator=torch.Generator().manual_seed(0)).relu()
+    features[0, 0, 0, 2], features[1, 0, 0, 0] = float("nan"), -float("inf")
+    layer, library = WindowMaximum(window, stride), nn.MaxPool2d(window, stride)
+    with torch.inference_mode():
+        found = layer(features)
+    assert torch.equal(found.nan_to_num(9.0), library(features).nan_to_num(9.0))
+    assert found.isnan().any()
+
+
+def test_the_derivative_of_a_maximum_goes_to_one_entry_of_a_tie() -> None:
+    def gradient(layer: nn.Module) -> Tensor:
+        features = torch.ones(1, 1, 4, 4, requires_grad=True)
+        layer(features).sum().backward()
+        assert features.grad is not None
+        return features.grad
+
+    found = gradient(WindowMaximum(2))
+    assert torch.equal(found, gradient(nn.MaxPool2d(2)))
+    assert set(found.unique().tolist()) == {0.0, 1.0}
+
+
+def test_features_smaller_than_the_window_are_refused_in_every_mode() -> None:
+    with pytest.raises(RuntimeError), torch.inference_mode():
+        WindowMaximum(3)(torch.zeros(1, 1, 2, 5))
+    with pytest.raises(RuntimeError):
+        WindowMaximum(3)(torch.zeros(1, 1, 2, 5))

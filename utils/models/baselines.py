@@ -35,7 +35,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from utils.models.base import Network, NetworkConfig, check_images
+from utils.models.base import Network, NetworkConfig, WindowMaximum, check_images
 
 __all__ = [
     "ConvVAE",
@@ -129,7 +129,7 @@ class PlainCNN(Network):
             )
             stages[f"relu{number}"] = nn.ReLU()
             # From 7 pixels a window of two would leave out the last row and column.
-            stages[f"pool{number}"] = nn.MaxPool2d(3 if number == 3 else 2, stride=2)
+            stages[f"pool{number}"] = WindowMaximum(3 if number == 3 else 2, stride=2)
             channels = width
         stages["code"] = nn.Sequential(nn.Conv2d(channels, self.config.latent, 3), nn.Flatten())
         self.stages = nn.Sequential(stages)

@@ -47,7 +47,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from utils.generators import FeatureRepresentation, Image, Tokens, Trivial
-from utils.models.base import Kind, Leaf, Network, NetworkConfig, Stepwise, check_images
+from utils.models.base import (
+    Kind,
+    Leaf,
+    Network,
+    NetworkConfig,
+    Stepwise,
+    WindowMaximum,
+    check_images,
+)
 
 __all__ = [
     "CNN",
@@ -533,9 +541,9 @@ class CNN(ZooNetwork):
             self.add_module(f"norm{number}", nn.BatchNorm2d(width))
             self.add_module(f"activation{number}", _activation(self.config.activation))
             if coarser and kind == "maximum":
-                self.add_module(f"maximum{number}", nn.MaxPool2d(2))
+                self.add_module(f"maximum{number}", WindowMaximum(2))
             if coarser and kind == "blur":
-                self.add_module(f"maximum{number}", nn.MaxPool2d(2, stride=1))
+                self.add_module(f"maximum{number}", WindowMaximum(2, stride=1))
                 self.add_module(f"blur{number}", Blur())
             channels = width
         if self.config.readout == "mean":
@@ -558,7 +566,7 @@ class CNN(ZooNetwork):
                 kind: Kind = "convolution" if _one(step.stride) == 1 else "stride"
                 found[name] = Leaf(kind, here, after)
                 here = after
-            elif isinstance(step, nn.MaxPool2d):
+            elif isinstance(step, WindowMaximum):
                 after = here.after_window(_one(step.kernel_size), _one(step.stride))
                 found[name] = Leaf("pooling", here, after)
                 here = after
