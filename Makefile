@@ -83,7 +83,7 @@ serve: $(READERS)  ## serve the built site on this machine
 
 lab: $(READERS)  ## open the chapters in JupyterLab
 	@$(DATA)
-	@$(BIN)/python -m jupyterlab chapters
+	@$(BIN)/python -m book._tools.lab
 
 # -- checks
 

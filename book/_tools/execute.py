@@ -255,10 +255,19 @@ def _pid(client: NotebookClient) -> int:
     return int(provisioner.process.pid)  # type: ignore[union-attr]
 
 
+def transport_encryption() -> str:
+    """Encrypt what kernels say where the system can: without, each kernel warns about it.
+
+    Returns
+    -------
+    str
+        A value for Jupyter's ``KernelManager.transport_encryption``.
+    """
+    return "auto" if zmq.has("curve") else "disabled"
+
+
 def _kernel_options() -> Config:
-    """Encrypt what the kernel says where the system can: without, each kernel warns about it."""
-    encryption = "auto" if zmq.has("curve") else "disabled"
-    return Config(KernelManager={"transport_encryption": encryption})
+    return Config(KernelManager={"transport_encryption": transport_encryption()})
 
 
 def execute(

@@ -1,8 +1,8 @@
-"""Where Matplotlib and IPython keep their files when the home folder cannot be written to.
+"""Where Matplotlib, IPython and Jupyter keep their files when the home folder cannot be written to.
 
-Both then make a new folder among the temporary files in every process and say so on standard
-error, Matplotlib in the middle of a chapter's output. Named in the environment of a kernel, one
-folder that stays serves all of them in silence.
+The first two then make a new folder among the temporary files in every process and say so on
+standard error, Matplotlib in the middle of a chapter's output; Jupyter's server does not start.
+Named in the environment, folders that stay serve all of them in silence.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ from utils.data.cache import private_folder
 
 __all__ = ["home_variables"]
 
-VARIABLES = {"MPLCONFIGDIR": "matplotlib", "IPYTHONDIR": "ipython"}
+VARIABLES = {
+    "MPLCONFIGDIR": "matplotlib",
+    "IPYTHONDIR": "ipython",
+    "JUPYTER_CONFIG_DIR": "jupyter/config",
+    "JUPYTER_DATA_DIR": "jupyter/data",
+    "JUPYTER_RUNTIME_DIR": "jupyter/runtime",
+}
 
 
 def _writable(folder: Path) -> bool:
@@ -29,7 +35,7 @@ def _writable(folder: Path) -> bool:
 
 
 def home_variables(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return what to add to the environment of a kernel.
+    """Return what to add to the environment of a kernel, or of Jupyter's server.
 
     Parameters
     ----------
@@ -39,9 +45,10 @@ def home_variables(environment: Mapping[str, str] | None = None) -> dict[str, st
     Returns
     -------
     dict of str to str
-        Nothing if the home folder can be written to. Otherwise ``MPLCONFIGDIR`` and
-        ``IPYTHONDIR``, each unless it is set already, with folders that were made in
-        :func:`utils.data.cache.private_folder`.
+        Nothing if the home folder can be written to. Otherwise the names in ``VARIABLES``, each
+        unless it is set already, with folders that were made in
+        :func:`utils.data.cache.private_folder`. Settings of Jupyter's in a home folder that can
+        only be read are then not used.
 
     Raises
     ------
@@ -58,6 +65,6 @@ def home_variables(environment: Mapping[str, str] | None = None) -> dict[str, st
     added = {}
     for name, inner in missing.items():
         folder = private_folder() / inner
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         added[name] = str(folder)
     return added

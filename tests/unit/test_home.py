@@ -1,4 +1,4 @@
-"""Kernels of a user whose home folder is read-only or missing stay quiet."""
+"""Kernels of a user whose home folder is read-only or missing stay quiet, and JupyterLab starts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_writable_home_needs_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_missing_home_gets_folders_that_stay(homeless: Path) -> None:
     added = home.home_variables({})
-    assert added.keys() == {"MPLCONFIGDIR", "IPYTHONDIR"}
+    assert added.keys() == home.VARIABLES.keys() >= {"MPLCONFIGDIR", "JUPYTER_RUNTIME_DIR"}
     for folder in map(Path, added.values()):
         assert folder.is_dir()
         assert folder.is_relative_to(homeless / "tmp")
@@ -38,7 +38,9 @@ def test_a_missing_home_gets_folders_that_stay(homeless: Path) -> None:
 
 
 def test_what_the_reader_set_stays(homeless: Path) -> None:
-    assert home.home_variables({"MPLCONFIGDIR": "mine", "IPYTHONDIR": "mine"}) == {}
+    assert home.home_variables(dict.fromkeys(home.VARIABLES, "mine")) == {}
+    others = home.VARIABLES.keys() - {"IPYTHONDIR"}
+    assert home.home_variables({"IPYTHONDIR": "mine"}).keys() == others
 
 
 def test_a_user_without_a_home(homeless: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +48,7 @@ def test_a_user_without_a_home(homeless: Path, monkeypatch: pytest.MonkeyPatch) 
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(home.Path, "home", unknown)
-    assert home.home_variables({}).keys() == {"MPLCONFIGDIR", "IPYTHONDIR"}
+    assert home.home_variables({}).keys() == home.VARIABLES.keys()
 
 
 @pytest.mark.parametrize("named", [True, False])

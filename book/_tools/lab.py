@@ -1,0 +1,41 @@
+"""Start JupyterLab on the chapters, with or without a home folder, and with quiet kernels.
+
+``python -m book._tools.lab`` opens ``chapters/`` in the reader's browser; what else is given goes
+on to JupyterLab, as in ``python -m book._tools.lab --no-browser --port 9999``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from book._tools.execute import ROOT, transport_encryption
+from book._tools.home import home_variables
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run JupyterLab until it is stopped.
+
+    Parameters
+    ----------
+    arguments : Sequence[str], optional
+        Further arguments for JupyterLab; by default those of the process.
+    """
+    further = sys.argv[1:] if arguments is None else arguments
+    os.environ.update(home_variables())
+    from jupyterlab.labapp import LabApp  # finds its folders by the variables just set
+
+    LabApp.launch_instance(
+        [
+            str(ROOT / "chapters"),
+            f"--KernelManager.transport_encryption={transport_encryption()}",
+            *further,
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()
