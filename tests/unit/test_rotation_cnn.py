@@ -468,6 +468,8 @@ def test_e2cnn_is_left_as_it_was() -> None:
     assert hash(ours) != hash(rotation_cnn._HashableSolution(group, 2, 1))
     angles = np.linspace(0, 6, 7)[None]
     assert np.array_equal(ours.sample(angles), theirs(group, 1, 2).sample(angles))
+    if hasattr(np.ndarray, "tostring"):  # before NumPy 2.3, which the lock does not take
+        return
     # Should this begin to pass, NumPy or e2cnn has changed, and _HashableSolution can go.
     with pytest.raises(AttributeError, match="tostring"):
         hash(theirs(group, 1, 2))
