@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from nbval.kernel import RunningKernel
 
 HERE = Path(__file__).resolve().parent
-MOST_SECONDS, MOST_GIGABYTES = 180.0, 2.0
+MOST_SECONDS, MOST_GIGABYTES = 120.0, 1.5
 MOST_MINUTES = 45.0  # reference minutes of all chapters together
 # The calibration's own error, as factors of what a budget states. Repeated beside up to nineteen
 # busy processes, chapters 02, 03 and 05 came to the same reference seconds within 7 %. What

@@ -204,8 +204,8 @@ def test_all_chapters_together_have_a_budget():
     "text",
     [
         "no budget",
-        "**Budget.** At most 181 reference seconds of one core and 1 GB of memory",
-        "**Budget.** At most 90 reference seconds of one core and 2.5 GB of memory",
+        "**Budget.** At most 121 reference seconds of one core and 1 GB of memory",
+        "**Budget.** At most 90 reference seconds of one core and 1.6 GB of memory",
     ],
 )
 def test_a_bad_budget_is_refused(text):
