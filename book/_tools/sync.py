@@ -105,7 +105,11 @@ def environment(root: Path = ROOT) -> str:
     content = {
         "name": PROJECT,
         "channels": ["conda-forge"],
-        "dependencies": ["python=3.11", "pip", {"pip": [*wanted, f"notebook==7.{minor}.*", "-e ."]}],
+        "dependencies": [
+            "python=3.11",
+            "pip",
+            {"pip": [*wanted, f"notebook==7.{minor}.*", "-e ."]},
+        ],
     }
     head = "# For Binder and conda, made by `make sync` from the locks: do not edit by hand.\n"
     return head + yaml.safe_dump(content, sort_keys=False, width=1000)
