@@ -91,25 +91,14 @@ def environment(root: Path = ROOT) -> str:
     -------
     str
         The file: Python, pip, and under pip the CPU build of torch, the same pins as the lock,
-        the Notebook that goes with the locked JupyterLab, and the project itself. It has no
-        hashes, because pip then refuses the project itself.
-
-    Notes
-    -----
-    Binder's base image holds a Notebook of its own, which serves both interfaces. Notebook 7.N is
-    built from the parts of JupyterLab 4.N and asks for that one; beside another its page mixes two.
+        and the project itself. It has no hashes, because pip then refuses the project itself.
     """
-    minor = locked(root / "requirements.txt")["jupyterlab"].removeprefix("4.").split(".")[0]
     torch = f"torch=={locked(root / 'requirements-torch.txt')['torch']}"
     wanted = [f"--extra-index-url {_TORCH_CPU_INDEX}", torch, *pins(root / "requirements.txt")]
     content = {
         "name": PROJECT,
         "channels": ["conda-forge"],
-        "dependencies": [
-            "python=3.11",
-            "pip",
-            {"pip": [*wanted, f"notebook==7.{minor}.*", "-e ."]},
-        ],
+        "dependencies": ["python=3.11", "pip", {"pip": [*wanted, "-e ."]}],
     }
     head = "# For Binder and conda, made by `make sync` from the locks: do not edit by hand.\n"
     return head + yaml.safe_dump(content, sort_keys=False, width=1000)
