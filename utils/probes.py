@@ -15,8 +15,10 @@ quotient metric :math:`d_{\mathcal Z/G}`, use the functions whose names end in
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,7 +33,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, Nearest
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from torch import Tensor
 
 __all__ = [
@@ -78,7 +80,7 @@ def _matrix(values: ArrayLike, name: str) -> Array:
         )
     if 0 in plain.shape:
         raise ValueError(f"{name} must not be empty, but its shape is {plain.shape}")
-    matrix = plain.astype(np.float64)
+    matrix = plain.astype(np.float64, copy=False)  # whoever calls must not write to it
     if not np.isfinite(matrix).all():
         bad = int(np.count_nonzero(~np.isfinite(matrix).all(axis=1)))
         raise ValueError(
@@ -128,6 +130,20 @@ def _distances(values: ArrayLike) -> Array:
             f"distances, not similarities"
         )
     return matrix
+
+
+# ---------------------------------------------------------------- one thread
+
+
+@functools.cache
+def _thread_pools() -> ThreadpoolController:
+    """Find the libraries that use threads, once: every search reads the list of open files."""
+    return ThreadpoolController()
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    limit: AbstractContextManager[object] = _thread_pools().limit(limits=1)
+    return limit
 
 
 # ---------------------------------------------------------------- principal components
@@ -207,7 +223,7 @@ def pca(codes: ArrayLike, components: int = 2) -> PrincipalComponents:
     number = _count(components, "components", min(matrix.shape), "the smaller side of codes")
     if (matrix == matrix[0]).all():
         raise ValueError("codes are all equal, so no direction explains any variance")
-    with threadpool_limits(1):
+    with _one_thread():
         fitted = PCA(n_components=number, svd_solver="full").fit(matrix)
     directions = fitted.components_
     largest = np.abs(directions).argmax(axis=1)
@@ -266,7 +282,7 @@ def knn_accuracy(
     wanted = _integers(test_labels, len(test), "test_labels", "test_codes")
     _classes(known, "train_labels")
     number = _count(k, "k", len(train), "the number of labelled codes")
-    with threadpool_limits(1):
+    with _one_thread():
         classifier = KNeighborsClassifier(n_neighbors=number).fit(train, known)
         return float(classifier.score(test, wanted))
 
@@ -308,7 +324,7 @@ def knn_accuracy_from_distances(
     number = _count(k, "k", len(known), "the number of labelled codes")
     classifier = KNeighborsClassifier(n_neighbors=number, metric="precomputed")
     # The classifier wants the distances among the labelled codes as well, and only counts them.
-    with threadpool_limits(1):
+    with _one_thread():
         classifier.fit(np.zeros((len(known), len(known))), known)
         return float(classifier.score(matrix, wanted))
 
@@ -360,7 +376,7 @@ def logistic_accuracy(
     if not 0 < penalty < np.inf:
         raise ValueError(f"penalty must be positive, not {penalty!r}")
     regression = LogisticRegression(C=1 / penalty, max_iter=3000)
-    with threadpool_limits(1):
+    with _one_thread():
         classifier = make_pipeline(StandardScaler(), regression).fit(train, known)
         return float(classifier.score(test, wanted))
 
@@ -445,7 +461,7 @@ def ridge_r2(
         If codes or quantities are not numbers.
     """
     train, known, wanted, test = _regression(train_codes, train_targets, test_codes, test_targets)
-    with threadpool_limits(1):
+    with _one_thread():
         model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-4, 2, 7))).fit(train, known)
         return _r2(model.predict(test), wanted)
 
@@ -489,7 +505,7 @@ def knn_r2(
     """
     train, known, wanted, test = _regression(train_codes, train_targets, test_codes, test_targets)
     number = _count(k, "k", len(train), "the number of codes to fit")
-    with threadpool_limits(1):
+    with _one_thread():
         model = KNeighborsRegressor(n_neighbors=number).fit(train, known)
         return _r2(model.predict(test), wanted)
 
@@ -588,7 +604,7 @@ def mlp_r2(
         n_iter_no_change=epochs,
         random_state=seed,
     )
-    with threadpool_limits(1), warnings.catch_warnings():
+    with _one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it stops where it was told to
         single = known.shape[1] == 1
         model = make_pipeline(StandardScaler(), network).fit(
@@ -632,7 +648,7 @@ def retrieval_accuracy(
     _same_width(asked, items, ("queries", "gallery"))
     own = _positions(index, len(asked), len(items), "queries")
     number = _count(k, "k", len(items), "the size of the gallery")
-    with threadpool_limits(1):
+    with _one_thread():
         fitted = NearestNeighbors(n_neighbors=number).fit(items)
         found = fitted.kneighbors(asked, return_distance=False)
     return float((found == own[:, None]).any(axis=1).mean())
@@ -667,8 +683,11 @@ def retrieval_accuracy_from_distances(
     matrix = _distances(distances)
     own = _positions(index, len(matrix), matrix.shape[1], "distances")
     number = _count(k, "k", matrix.shape[1], "the size of the gallery")
-    found = np.argsort(matrix, axis=1, kind="stable")[:, :number]
-    return float((found == own[:, None]).any(axis=1).mean())
+    wanted = np.take_along_axis(matrix, own[:, None], axis=1)
+    # An equal distance counts as nearer if its column comes first, as in a stable sort.
+    earlier = np.arange(matrix.shape[1]) < own[:, None]
+    nearer = (matrix < wanted) | ((matrix == wanted) & earlier)
+    return float((np.count_nonzero(nearer, axis=1) < number).mean())
 
 
 def _positions(index: ArrayLike, count: int, size: int, of: str) -> Labels:
@@ -721,7 +740,7 @@ def nmi(
     _classes(classes, "labels")
     wanted = len(np.unique(classes)) if clusters is None else clusters
     number = _count(wanted, "clusters", len(matrix), "the number of codes")
-    with threadpool_limits(1):
+    with _one_thread():
         found = KMeans(n_clusters=number, n_init=10, random_state=seed).fit_predict(matrix)
     return float(normalized_mutual_info_score(classes, found))
 

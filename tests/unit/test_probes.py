@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
+from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
 from utils import probes
 
@@ -143,6 +144,23 @@ def test_tensors_are_welcome() -> None:
     assert value == probes.knn_accuracy(TRAIN, TRAIN_LABELS, TEST, TEST_LABELS)
 
 
+def test_codes_are_read_and_not_written_and_threads_are_given_back() -> None:
+    codes, labels = blobs(distance=20.0)
+    codes.setflags(write=False)  # writing to them raises an error
+    with threadpool_limits(2):
+        before = [pool["num_threads"] for pool in threadpool_info()]
+        assert max(before) > 1  # or nothing could be given back
+        probes.knn_accuracy(codes, labels, codes, labels)
+        probes.logistic_accuracy(codes, labels, codes, labels)
+        probes.retrieval_accuracy(codes, codes, np.arange(len(codes)))
+        probes.ridge_r2(codes, codes, codes, codes)
+        probes.nmi(codes, labels)
+        probes.pca(codes)
+        assert [pool["num_threads"] for pool in threadpool_info()] == before
+        with probes._one_thread():
+            assert {pool["num_threads"] for pool in threadpool_info()} == {1}
+
+
 # ---------------------------------------------------------------- retrieval
 
 
@@ -156,6 +174,16 @@ def test_retrieval_finds_items_and_counts_the_misses() -> None:
     assert probes.retrieval_accuracy_from_distances(distances, index) == 0.75
     assert probes.retrieval_accuracy_from_distances(distances, index, k=2) == 1.0
     assert probes.retrieval_accuracy(queries, gallery, (index + 1) % 10) == 0.25
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 30])
+def test_retrieval_from_distances_ranks_ties_as_a_stable_sort_does(k: int) -> None:
+    generator = np.random.default_rng(4)
+    distances = generator.integers(0, 8, size=(200, 30)).astype(np.float64)
+    index = generator.integers(0, 30, size=200)
+    nearest = np.argsort(distances, axis=1, kind="stable")[:, :k]
+    expected = (nearest == index[:, None]).any(axis=1).mean()
+    assert probes.retrieval_accuracy_from_distances(distances, index, k=k) == expected
 
 
 # ---------------------------------------------------------------- clusters
