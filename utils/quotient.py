@@ -320,13 +320,19 @@ def _paired_numbers(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, tor
 
 def _paired_points(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Match the points of each pair of sets by the Hungarian method."""
-    # Differences before squares: near-equal sets must not be told apart by rounding alone.
-    costs = (x[:, :, None] - y[:, None]).square().sum(dim=-1)
-    matches = _assign(costs)
+    matches = _assign(_costs(x.double(), y))
     matched = torch.gather(y, 1, matches[:, :, None].expand(y.shape))
     distance = (x - matched).square().flatten(1).sum(dim=1).sqrt()
     # Point matches[i] of y goes to place i: the permutation is the inverse of the matching.
     return distance, matches.argsort()
+
+
+@torch.no_grad()
+def _costs(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return the squared distances ``(B, n, n)`` between the points of each pair of sets."""
+    # From differences, not from scalar products: near-equal sets must not be told apart by
+    # rounding alone. The differences themselves, d times as many numbers, are never held.
+    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").square_()
 
 
 def _assign(costs: torch.Tensor) -> torch.Tensor:
@@ -439,7 +445,8 @@ def _fill_directly(
 def _fill_points(result: torch.Tensor, x: torch.Tensor, y: torch.Tensor, max_bytes: int) -> None:
     """Fill in the distances of point sets, block by block of pairs."""
     n, d = x.shape[1:]
-    pairs = _fitting(max_bytes, 32 * n * (n + 1) * d)
+    # For each pair its costs, its matches, and five times as many numbers as a code has.
+    pairs = _fitting(max_bytes, 8 * n * (n + 5 * d + 2))
     columns = min(len(y), pairs)
     rows = pairs // columns
     for i in range(0, len(x), rows):

@@ -322,7 +322,7 @@ def test_live_bytes_are_those_of_tensors_that_are_held():
         (torch, "cdist", PointPermutations(1), (1,), "auto", 2**15 + 1, 32),
         (quotient._ShiftCorrelation, "largest", CyclicShifts(8), (1, 8), "matmul", 10, 80),
         (quotient._SpectralCorrelation, "largest", CyclicShifts(8), (1, 8), "fft", 10, 80 * 8),
-        (quotient, "_assign", PointPermutations(4), (4, 2), "auto", 1, 32 * 4 * 5 * 2),
+        (quotient, "_assign", PointPermutations(4), (4, 2), "auto", 1, 8 * 4 * (4 + 5 * 2 + 2)),
         (quotient, "_paired", CyclicShifts(8), (1, 8), "matmul", 1, 128 * 8),
     ],
 )
@@ -351,12 +351,41 @@ def test_points_are_compared_in_blocks_of_both_sides(monkeypatch):
     sizes = []
     original = quotient._assign
     monkeypatch.setattr(quotient, "_assign", lambda c: sizes.append(len(c)) or original(c))
-    x, y = draw(11, 4, 2), draw(200, 4, 2, seed=1)
+    x, y = draw(27, 4, 2), draw(200, 4, 2, seed=1)
     quotient_distance_matrix(x, y, PointPermutations(4), max_bytes=2**20)
-    assert sizes == [4 * 200, 4 * 200, 3 * 200]
+    assert sizes == [10 * 200, 10 * 200, 7 * 200]
     sizes.clear()
-    quotient_distance_matrix(draw(2, 4, 2), draw(1000, 4, 2), PointPermutations(4), max_bytes=2**20)
-    assert sizes == [819, 181] * 2
+    quotient_distance_matrix(draw(2, 4, 2), draw(3000, 4, 2), PointPermutations(4), max_bytes=2**20)
+    assert sizes == [2048, 952] * 2
+
+
+@pytest.mark.parametrize(("n", "d"), [(4, 1), (9, 2), (9, 4), (3, 20)])
+def test_costs_of_points_are_squares_of_differences(n, d):
+    """Against differences that are squared one by one, also where points nearly coincide."""
+    x, y = draw(50, n, d), draw(50, n, d, seed=1)
+    y[:25] = x[:25].flip(1) + 1e-9 * y[:25]
+    x[25:30] = x[25:30].round()
+    y[25:30] = x[25:30]
+    plain = (x[:, :, None] - y[:, None]).square().sum(dim=-1)
+    costs = quotient._costs(x, y)
+    assert torch.allclose(costs, plain, rtol=1e-14, atol=0)
+    assert torch.equal(costs == 0, plain == 0)
+    scalar_products = torch.cdist(x, y, compute_mode="use_mm_for_euclid_dist").square()
+    assert not torch.allclose(scalar_products, plain, rtol=1e-14, atol=0)
+
+
+def test_points_in_single_precision_have_gradients_as_in_double():
+    """The matching is held fixed: the gradient is that of the distance to the matched points."""
+    x, y, action = draw(6, 5, 3), draw(6, 5, 3, seed=1), PointPermutations(5)
+    gradients = []
+    for kind in (torch.float32, torch.float64):
+        leaf = x.to(kind).requires_grad_()
+        quotient_distance(leaf, y.to(kind), action).sum().backward()
+        gradients.append(leaf.grad.double())
+    aligned = align(y, x, action).aligned
+    exact = (x - aligned) / (x - aligned).flatten(1).norm(dim=1)[:, None, None]
+    assert torch.allclose(gradients[1], exact, rtol=1e-12)
+    assert torch.allclose(gradients[0], exact, atol=1e-5)
 
 
 def test_the_bound_is_256_megabytes_unless_told():
