@@ -7,6 +7,7 @@ import inspect
 import itertools
 import math
 import re
+import types
 
 import numpy as np
 import pytest
@@ -299,8 +300,8 @@ def test_single_precision(projection):
 def test_blocks_do_not_change_random_projections(monkeypatch):
     z = codes((2, 8), 200)
     whole = [random_max_filter(2, 8, 5)(z), random_reynolds(2, 8, 5)(z)]
-    monkeypatch.setattr(projections, "_BLOCK_BYTES", 1)
-    monkeypatch.setattr(projections, "_BLOCK_ROWS", 7)
+    monkeypatch.setattr(projections.random, "_BLOCK_BYTES", 1)
+    monkeypatch.setattr(projections.random, "_BLOCK_ROWS", 7)
     pieces = [random_max_filter(2, 8, 5)(z), random_reynolds(2, 8, 5)(z)]
     for one, other in zip(whole, pieces, strict=True):
         assert torch.allclose(one, other, rtol=0, atol=1e-13)
@@ -860,11 +861,18 @@ def test_properties_are_given_by_name():
 
 
 def test_public_names_are_listed():
-    public = {
-        name
-        for name, value in vars(projections).items()
-        if getattr(value, "__module__", None) == projections.__name__ and name[0] != "_"
-    }
+    """Each module lists what it defines, and the room what its modules list."""
+    public = set()
+    for module in vars(projections).values():
+        if not isinstance(module, types.ModuleType) or module.__name__.split(".")[-1][0] == "_":
+            continue
+        defined = {
+            name
+            for name, value in vars(module).items()
+            if getattr(value, "__module__", None) == module.__name__ and name[0] != "_"
+        }
+        assert set(module.__all__) == defined
+        public |= defined
     assert set(projections.__all__) == public
 
 
