@@ -37,6 +37,7 @@ from utils.projections import (
     sort_projection,
     sorted_random_projections,
 )
+from utils.projections._docstrings import cyclic_factory
 from utils.quotient import quotient_distance, quotient_distance_matrix
 
 SHAPES = [(1, 2), (1, 3), (1, 4), (2, 2), (2, 3), (3, 5), (2, 8)]
@@ -994,3 +995,71 @@ def test_defaults_of_a_declaration():
     assert mine.weights is None
     assert mine.source == ""
     assert torch.equal(mine(torch.ones(1, 3)), torch.full((1, 3), 2.0))
+
+
+@pytest.mark.parametrize("name", projections.__all__)
+def test_docstrings_describe_the_arguments_in_their_order(name):
+    """Whether a section is written in place or shared."""
+    documented = getattr(projections, name)
+    text = inspect.cleandoc(documented.__doc__)
+    if not inspect.isclass(documented):
+        section = re.search(r"\n\nParameters\n-+\n(.*?)\n\nReturns\n-+\n\S", text, re.DOTALL)
+        described = re.findall(r"^(\w+) : \S.*\n    \S", section[1], re.MULTILINE)
+        assert described == list(inspect.signature(documented).parameters)
+    for title in ("Parameters", "Returns", "Raises"):
+        assert text.count(f"\n\n{title}\n{'-' * len(title)}\n") <= 1
+    assert re.search(r"\n\nRaises\n------\nValueError\n    \S", text)
+
+
+def test_shared_sections_stand_around_the_own_one():
+    @cyclic_factory
+    def drawn(order: int, seed: int) -> InvariantProjection:
+        """Return nothing.
+
+        Returns
+        -------
+        InvariantProjection
+            None.
+        """
+
+    assert drawn.__doc__ == inspect.cleandoc("""Return nothing.
+
+        Parameters
+        ----------
+        order : int
+            The ``n`` of C_n, at least 2.
+        seed : int
+            The seed of the Gaussian templates, of variance ``1 / m``.
+
+        Returns
+        -------
+        InvariantProjection
+            None.
+
+        Raises
+        ------
+        ValueError
+            If ``copies``, ``order`` or ``outputs`` is too small.
+        TypeError
+            If one of them or the seed is not an integer.
+        """)
+
+
+def test_a_factory_that_cannot_be_described_is_refused():
+    def strange(copies: int, colour: int) -> InvariantProjection:
+        """Return.
+
+        Returns
+        -------
+        """
+
+    def silent(copies: int, order: int) -> InvariantProjection:
+        """Return nothing."""
+
+    with pytest.raises(ValueError, match=r"^No description is known of colour"):
+        cyclic_factory(strange)
+    with pytest.raises(ValueError, match="silent has no section Returns"):
+        cyclic_factory(silent)
+    silent.__doc__ = None  # as under python -OO
+    assert cyclic_factory(silent) is silent
+    assert silent.__doc__ is None

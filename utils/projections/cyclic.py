@@ -11,6 +11,7 @@ import math
 
 import torch
 
+from utils.projections._docstrings import cyclic_factory
 from utils.projections._shared import cyclic_codes, holds, positive
 from utils.projections.base import InvariantProjection
 from utils.projections.random import random_linear_mean, random_max_filter, random_reynolds
@@ -30,27 +31,14 @@ __all__ = [
 ]
 
 
+@cyclic_factory
 def identity(copies: int, order: int) -> InvariantProjection:
     """Return the raw code, flattened: complete and not invariant, the baseline.
-
-    Parameters
-    ----------
-    copies : int
-        The number ``k`` of copies of the regular representation.
-    order : int
-        The ``n`` of C_n, at least 2.
 
     Returns
     -------
     InvariantProjection
         With ``k * n`` outputs. Distances of values are never below quotient distances.
-
-    Raises
-    ------
-    ValueError
-        If ``copies`` or ``order`` is too small.
-    TypeError
-        If one of them is not an integer.
     """
     action, shape = cyclic_codes(copies, order)
     return InvariantProjection(
@@ -68,6 +56,7 @@ def identity(copies: int, order: int) -> InvariantProjection:
     )
 
 
+@cyclic_factory
 def mean_pool(copies: int, order: int) -> InvariantProjection:
     r"""Return the mean of every copy over the group.
 
@@ -75,24 +64,10 @@ def mean_pool(copies: int, order: int) -> InvariantProjection:
     the mean of ``n`` numbers has the norm :math:`n^{-1/2}`: this is its Lipschitz constant. It
     keeps ``k`` of ``k n`` dimensions.
 
-    Parameters
-    ----------
-    copies : int
-        The number ``k`` of copies of the regular representation.
-    order : int
-        The ``n`` of C_n, at least 2.
-
     Returns
     -------
     InvariantProjection
         With ``k`` outputs.
-
-    Raises
-    ------
-    ValueError
-        If ``copies`` or ``order`` is too small.
-    TypeError
-        If one of them is not an integer.
     """
     action, shape = cyclic_codes(copies, order)
     return InvariantProjection(
@@ -109,27 +84,14 @@ def mean_pool(copies: int, order: int) -> InvariantProjection:
     )
 
 
+@cyclic_factory
 def max_pool(copies: int, order: int) -> InvariantProjection:
     """Return the largest entry of every copy; Lipschitz with constant 1.
-
-    Parameters
-    ----------
-    copies : int
-        The number ``k`` of copies of the regular representation.
-    order : int
-        The ``n`` of C_n, at least 2.
 
     Returns
     -------
     InvariantProjection
         With ``k`` outputs.
-
-    Raises
-    ------
-    ValueError
-        If ``copies`` or ``order`` is too small.
-    TypeError
-        If one of them is not an integer.
     """
     action, shape = cyclic_codes(copies, order)
     return InvariantProjection(
@@ -146,27 +108,14 @@ def max_pool(copies: int, order: int) -> InvariantProjection:
     )
 
 
+@cyclic_factory
 def norm_pool(copies: int, order: int) -> InvariantProjection:
     """Return the Euclidean norm of every copy; Lipschitz with constant 1.
-
-    Parameters
-    ----------
-    copies : int
-        The number ``k`` of copies of the regular representation.
-    order : int
-        The ``n`` of C_n, at least 2.
 
     Returns
     -------
     InvariantProjection
         With ``k`` outputs.
-
-    Raises
-    ------
-    ValueError
-        If ``copies`` or ``order`` is too small.
-    TypeError
-        If one of them is not an integer.
     """
     action, shape = cyclic_codes(copies, order)
     return InvariantProjection(
@@ -183,6 +132,7 @@ def norm_pool(copies: int, order: int) -> InvariantProjection:
     )
 
 
+@cyclic_factory
 def power_spectrum(copies: int, order: int) -> InvariantProjection:
     r"""Return :math:`|\hat z(f)|^2` of every copy for the frequencies 0 to ``n // 2``.
 
@@ -190,24 +140,10 @@ def power_spectrum(copies: int, order: int) -> InvariantProjection:
     grow faster than any multiple of the distance, so that there is no Lipschitz constant; see
     :func:`amplitude_spectrum`. The transform is unitary.
 
-    Parameters
-    ----------
-    copies : int
-        The number ``k`` of copies of the regular representation.
-    order : int
-        The ``n`` of C_n, at least 2.
-
     Returns
     -------
     InvariantProjection
         With ``k * (n // 2 + 1)`` outputs.
-
-    Raises
-    ------
-    ValueError
-        If ``copies`` or ``order`` is too small.
-    TypeError
-        If one of them is not an integer.
     """
     action, shape = cyclic_codes(copies, order)
 
@@ -230,6 +166,7 @@ def power_spectrum(copies: int, order: int) -> InvariantProjection:
     )
 
 
+@cyclic_factory
 def amplitude_spectrum(copies: int, order: int) -> InvariantProjection:
     r"""Return the moduli of the Fourier coefficients of every copy, weighted to keep the norm.
 
@@ -238,24 +175,10 @@ def amplitude_spectrum(copies: int, order: int) -> InvariantProjection:
     \lVert z \rVert` by Parseval's theorem; with :math:`||a| - |b|| \le |a - b|` the Lipschitz
     constant is 1.
 
-    Parameters
-    ----------
-    copies : int
-        The number ``k`` of copies of the regular representation.
-    order : int
-        The ``n`` of C_n, at least 2.
-
     Returns
     -------
     InvariantProjection
         With ``k * (n // 2 + 1)`` outputs.
-
-    Raises
-    ------
-    ValueError
-        If ``copies`` or ``order`` is too small.
-    TypeError
-        If one of them is not an integer.
     """
     action, shape = cyclic_codes(copies, order)
 
@@ -317,6 +240,7 @@ def _negated(triple: tuple[int, int, int], order: int) -> tuple[int, ...]:
     return tuple(sorted(-f % order for f in triple))
 
 
+@cyclic_factory
 def bispectrum(copies: int, order: int) -> InvariantProjection:
     r"""Return the products :math:`\hat z(f_1)\,\hat z(f_2)\,\hat z(f_3)` with sum of frequencies 0.
 
@@ -326,24 +250,10 @@ def bispectrum(copies: int, order: int) -> InvariantProjection:
     Fourier coefficients are all different from zero; a code with zeros among them, or with more
     than one copy, it does not. The one exception is a single copy of C_3.
 
-    Parameters
-    ----------
-    copies : int
-        The number ``k`` of copies of the regular representation.
-    order : int
-        The ``n`` of C_n, at least 2.
-
     Returns
     -------
     InvariantProjection
         With ``15 k`` outputs for ``n = 8``; cubic, so that there is no Lipschitz constant.
-
-    Raises
-    ------
-    ValueError
-        If ``copies`` or ``order`` is too small.
-    TypeError
-        If one of them is not an integer.
     """
     action, shape = cyclic_codes(copies, order)
     triples = bispectrum_triples(order)
@@ -371,6 +281,7 @@ def bispectrum(copies: int, order: int) -> InvariantProjection:
     )
 
 
+@cyclic_factory
 def sort_per_copy(copies: int, order: int) -> InvariantProjection:
     r"""Return every copy sorted, which forgets the order inside a copy altogether.
 
@@ -378,24 +289,10 @@ def sort_per_copy(copies: int, order: int) -> InvariantProjection:
     it; since a minimum over more elements is smaller, the Lipschitz constant for C_n is 1. Only
     a single copy of C_2, which is S_2, loses nothing.
 
-    Parameters
-    ----------
-    copies : int
-        The number ``k`` of copies of the regular representation.
-    order : int
-        The ``n`` of C_n, at least 2.
-
     Returns
     -------
     InvariantProjection
         With ``k * n`` outputs.
-
-    Raises
-    ------
-    ValueError
-        If ``copies`` or ``order`` is too small.
-    TypeError
-        If one of them is not an integer.
     """
     action, shape = cyclic_codes(copies, order)
     lossless = copies == 1 and order == 2
@@ -414,6 +311,7 @@ def sort_per_copy(copies: int, order: int) -> InvariantProjection:
     )
 
 
+@cyclic_factory
 def canonicalise(copies: int, order: int) -> InvariantProjection:
     """Return the copy of the code in which the largest entry of copy 0 comes first.
 
@@ -423,24 +321,10 @@ def canonicalise(copies: int, order: int) -> InvariantProjection:
     two entries of copy 0 exchange the lead, so that it is not continuous. The one exception is a
     single copy of C_2, for which this is sorting.
 
-    Parameters
-    ----------
-    copies : int
-        The number ``k`` of copies of the regular representation.
-    order : int
-        The ``n`` of C_n, at least 2.
-
     Returns
     -------
     InvariantProjection
         With ``k * n`` outputs.
-
-    Raises
-    ------
-    ValueError
-        If ``copies`` or ``order`` is too small.
-    TypeError
-        If one of them is not an integer.
     """
     action, shape = cyclic_codes(copies, order)
     is_sorting = copies == 1 and order == 2

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import torch
 
+from utils.projections._docstrings import cyclic_factory
 from utils.projections._shared import cyclic_codes, draw, positive
 from utils.projections.base import InvariantProjection
 
@@ -54,6 +55,7 @@ def _pool_products(
     return torch.cat(blocks)
 
 
+@cyclic_factory
 def random_linear_mean(
     copies: int, order: int, outputs: int = 256, *, seed: int = 0
 ) -> InvariantProjection:
@@ -65,28 +67,10 @@ def random_linear_mean(
     are drawn: this map knows what :func:`~utils.projections.cyclic.mean_pool` knows. Its
     Lipschitz constant is the spectral norm of the averaged matrix.
 
-    Parameters
-    ----------
-    copies : int
-        The number ``k`` of copies of the regular representation.
-    order : int
-        The ``n`` of C_n, at least 2.
-    outputs : int
-        The number ``m`` of random functions.
-    seed : int
-        The seed of the Gaussian weights, of variance ``1 / m``.
-
     Returns
     -------
     InvariantProjection
         With ``m`` outputs; ``weights`` has shape ``(m, k, n)``.
-
-    Raises
-    ------
-    ValueError
-        If ``copies``, ``order`` or ``outputs`` is too small.
-    TypeError
-        If one of them or the seed is not an integer.
     """
     action, shape = cyclic_codes(copies, order)
     weights = draw((positive(outputs, "outputs"), *shape), seed)
@@ -107,6 +91,7 @@ def random_linear_mean(
     )
 
 
+@cyclic_factory
 def random_reynolds(
     copies: int, order: int, outputs: int = 256, *, seed: int = 0
 ) -> InvariantProjection:
@@ -122,28 +107,10 @@ def random_reynolds(
     outputs than the code has dimensions it is linear near almost every code, and has directions
     in which it does not change.
 
-    Parameters
-    ----------
-    copies : int
-        The number ``k`` of copies of the regular representation.
-    order : int
-        The ``n`` of C_n, at least 2.
-    outputs : int
-        The number ``m`` of random functions.
-    seed : int
-        The seed of the Gaussian weights, of variance ``1 / m``.
-
     Returns
     -------
     InvariantProjection
         With ``m`` outputs; ``weights`` has shape ``(m, k, n)``.
-
-    Raises
-    ------
-    ValueError
-        If ``copies``, ``order`` or ``outputs`` is too small.
-    TypeError
-        If one of them or the seed is not an integer.
     """
     action, shape = cyclic_codes(copies, order)
     weights = draw((positive(outputs, "outputs"), *shape), seed)
@@ -163,6 +130,7 @@ def random_reynolds(
     )
 
 
+@cyclic_factory
 def random_max_filter(
     copies: int, order: int, outputs: int = 256, *, seed: int = 0
 ) -> InvariantProjection:
@@ -178,28 +146,10 @@ def random_max_filter(
     most the largest difference, which the Frobenius norm of the templates bounds, and so does
     the root of the sum of squares over the group.
 
-    Parameters
-    ----------
-    copies : int
-        The number ``k`` of copies of the regular representation.
-    order : int
-        The ``n`` of C_n, at least 2.
-    outputs : int
-        The number ``m`` of templates.
-    seed : int
-        The seed of the Gaussian templates, of variance ``1 / m``.
-
     Returns
     -------
     InvariantProjection
         With ``m`` outputs; ``weights`` has shape ``(m, k, n)``.
-
-    Raises
-    ------
-    ValueError
-        If ``copies``, ``order`` or ``outputs`` is too small.
-    TypeError
-        If one of them or the seed is not an integer.
     """
     action, shape = cyclic_codes(copies, order)
     weights = draw((positive(outputs, "outputs"), *shape), seed)
