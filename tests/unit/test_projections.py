@@ -7,6 +7,7 @@ import inspect
 import itertools
 import math
 import re
+import types
 
 import numpy as np
 import pytest
@@ -36,6 +37,7 @@ from utils.projections import (
     sort_projection,
     sorted_random_projections,
 )
+from utils.projections._docstrings import cyclic_factory
 from utils.quotient import quotient_distance, quotient_distance_matrix
 
 SHAPES = [(1, 2), (1, 3), (1, 4), (2, 2), (2, 3), (3, 5), (2, 8)]
@@ -299,8 +301,8 @@ def test_single_precision(projection):
 def test_blocks_do_not_change_random_projections(monkeypatch):
     z = codes((2, 8), 200)
     whole = [random_max_filter(2, 8, 5)(z), random_reynolds(2, 8, 5)(z)]
-    monkeypatch.setattr(projections, "_BLOCK_BYTES", 1)
-    monkeypatch.setattr(projections, "_BLOCK_ROWS", 7)
+    monkeypatch.setattr(projections.random, "_BLOCK_BYTES", 1)
+    monkeypatch.setattr(projections.random, "_BLOCK_ROWS", 7)
     pieces = [random_max_filter(2, 8, 5)(z), random_reynolds(2, 8, 5)(z)]
     for one, other in zip(whole, pieces, strict=True):
         assert torch.allclose(one, other, rtol=0, atol=1e-13)
@@ -860,11 +862,18 @@ def test_properties_are_given_by_name():
 
 
 def test_public_names_are_listed():
-    public = {
-        name
-        for name, value in vars(projections).items()
-        if getattr(value, "__module__", None) == projections.__name__ and name[0] != "_"
-    }
+    """Each module lists what it defines, and the room what its modules list."""
+    public = set()
+    for module in vars(projections).values():
+        if not isinstance(module, types.ModuleType) or module.__name__.split(".")[-1][0] == "_":
+            continue
+        defined = {
+            name
+            for name, value in vars(module).items()
+            if getattr(value, "__module__", None) == module.__name__ and name[0] != "_"
+        }
+        assert set(module.__all__) == defined
+        public |= defined
     assert set(projections.__all__) == public
 
 
@@ -986,3 +995,71 @@ def test_defaults_of_a_declaration():
     assert mine.weights is None
     assert mine.source == ""
     assert torch.equal(mine(torch.ones(1, 3)), torch.full((1, 3), 2.0))
+
+
+@pytest.mark.parametrize("name", projections.__all__)
+def test_docstrings_describe_the_arguments_in_their_order(name):
+    """Whether a section is written in place or shared."""
+    documented = getattr(projections, name)
+    text = inspect.cleandoc(documented.__doc__)
+    if not inspect.isclass(documented):
+        section = re.search(r"\n\nParameters\n-+\n(.*?)\n\nReturns\n-+\n\S", text, re.DOTALL)
+        described = re.findall(r"^(\w+) : \S.*\n    \S", section[1], re.MULTILINE)
+        assert described == list(inspect.signature(documented).parameters)
+    for title in ("Parameters", "Returns", "Raises"):
+        assert text.count(f"\n\n{title}\n{'-' * len(title)}\n") <= 1
+    assert re.search(r"\n\nRaises\n------\nValueError\n    \S", text)
+
+
+def test_shared_sections_stand_around_the_own_one():
+    @cyclic_factory
+    def drawn(order: int, seed: int) -> InvariantProjection:
+        """Return nothing.
+
+        Returns
+        -------
+        InvariantProjection
+            None.
+        """
+
+    assert drawn.__doc__ == inspect.cleandoc("""Return nothing.
+
+        Parameters
+        ----------
+        order : int
+            The ``n`` of C_n, at least 2.
+        seed : int
+            The seed of the Gaussian templates, of variance ``1 / m``.
+
+        Returns
+        -------
+        InvariantProjection
+            None.
+
+        Raises
+        ------
+        ValueError
+            If ``copies``, ``order`` or ``outputs`` is too small.
+        TypeError
+            If one of them or the seed is not an integer.
+        """)
+
+
+def test_a_factory_that_cannot_be_described_is_refused():
+    def strange(copies: int, colour: int) -> InvariantProjection:
+        """Return.
+
+        Returns
+        -------
+        """
+
+    def silent(copies: int, order: int) -> InvariantProjection:
+        """Return nothing."""
+
+    with pytest.raises(ValueError, match=r"^No description is known of colour"):
+        cyclic_factory(strange)
+    with pytest.raises(ValueError, match="silent has no section Returns"):
+        cyclic_factory(silent)
+    silent.__doc__ = None  # as under python -OO
+    assert cyclic_factory(silent) is silent
+    assert silent.__doc__ is None

@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import itertools
 import math
+import types
 import weakref
 
 import numpy as np
@@ -30,7 +31,9 @@ from utils.groups import (
     symmetric,
 )
 from utils.quotient import (
+    _nearest,
     align,
+    distances,
     orbit,
     quotient_distance,
     quotient_distance_matrix,
@@ -133,9 +136,9 @@ def test_both_forms_of_the_correlation(order, method):
 def test_the_automatic_choice(monkeypatch):
     used = []
     for name in ("_SpectralCorrelation", "_ShiftCorrelation"):
-        original = getattr(quotient, name)
+        original = getattr(distances, name)
         monkeypatch.setattr(
-            quotient, name, lambda y, name=name, make=original: used.append(name) or make(y)
+            distances, name, lambda y, name=name, make=original: used.append(name) or make(y)
         )
     for order, method in ((15, "auto"), (16, "auto"), (15, "fft"), (16, "matmul")):
         x = draw(2, 1, order)
@@ -164,9 +167,9 @@ def test_small_distances_keep_their_digits(method, distance, dtype):
 
 def test_the_second_look_is_at_close_pairs_only(monkeypatch):
     looked_at = []
-    original = quotient._paired
+    original = distances.paired
     monkeypatch.setattr(
-        quotient, "_paired", lambda x, y, a: looked_at.append((x, y)) or original(x, y, a)
+        distances, "paired", lambda x, y, a: looked_at.append((x, y)) or original(x, y, a)
     )
     x, y = draw(6, 2, 8), draw(5, 2, 8, seed=1)
     y[3] = torch.roll(x[2], 3, -1) + 1e-4 * y[3]
@@ -181,7 +184,7 @@ def test_without_the_second_look_small_distances_are_lost(monkeypatch):
     x = draw(3, 2, 8)
     y = torch.roll(x, 3, -1) + 1e-9
     exact = distance_by_hand(x, y, CyclicShifts(8)).diagonal()
-    monkeypatch.setattr(quotient, "_CANCELLATION", -1.0)
+    monkeypatch.setattr(distances, "_CANCELLATION", -1.0)
     found = quotient_distance_matrix(x, y, CyclicShifts(8)).diagonal().numpy()
     assert not np.allclose(found, exact, rtol=1e-3, atol=0)
 
@@ -320,10 +323,10 @@ def test_live_bytes_are_those_of_tensors_that_are_held():
     [
         (torch, "cdist", PointPermutations(5), (5,), "auto", 100, 32),
         (torch, "cdist", PointPermutations(1), (1,), "auto", 2**15 + 1, 32),
-        (quotient._ShiftCorrelation, "largest", CyclicShifts(8), (1, 8), "matmul", 10, 80),
-        (quotient._SpectralCorrelation, "largest", CyclicShifts(8), (1, 8), "fft", 10, 80 * 8),
-        (quotient, "_assign", PointPermutations(4), (4, 2), "auto", 1, 8 * 4 * (4 + 5 * 2 + 2)),
-        (quotient, "_paired", CyclicShifts(8), (1, 8), "matmul", 1, 128 * 8),
+        (distances._ShiftCorrelation, "largest", CyclicShifts(8), (1, 8), "matmul", 10, 80),
+        (distances._SpectralCorrelation, "largest", CyclicShifts(8), (1, 8), "fft", 10, 80 * 8),
+        (_nearest, "_assign", PointPermutations(4), (4, 2), "auto", 1, 8 * 4 * (4 + 5 * 2 + 2)),
+        (distances, "paired", CyclicShifts(8), (1, 8), "matmul", 1, 128 * 8),
     ],
 )
 def test_blocks_are_as_large_as_memory_allows(
@@ -349,8 +352,8 @@ def test_blocks_are_as_large_as_memory_allows(
 
 def test_points_are_compared_in_blocks_of_both_sides(monkeypatch):
     sizes = []
-    original = quotient._assign
-    monkeypatch.setattr(quotient, "_assign", lambda c: sizes.append(len(c)) or original(c))
+    original = _nearest._assign
+    monkeypatch.setattr(_nearest, "_assign", lambda c: sizes.append(len(c)) or original(c))
     x, y = draw(27, 4, 2), draw(200, 4, 2, seed=1)
     quotient_distance_matrix(x, y, PointPermutations(4), max_bytes=2**20)
     assert sizes == [10 * 200, 10 * 200, 7 * 200]
@@ -367,7 +370,7 @@ def test_costs_of_points_are_squares_of_differences(n, d):
     x[25:30] = x[25:30].round()
     y[25:30] = x[25:30]
     plain = (x[:, :, None] - y[:, None]).square().sum(dim=-1)
-    costs = quotient._costs(x, y)
+    costs = _nearest._costs(x, y)
     assert torch.allclose(costs, plain, rtol=1e-14, atol=0)
     assert torch.equal(costs == 0, plain == 0)
     scalar_products = torch.cdist(x, y, compute_mode="use_mm_for_euclid_dist").square()
@@ -610,11 +613,18 @@ def test_names_in_messages_are_those_of_the_arguments(function, second):
 
 
 def test_public_names_are_listed():
-    public = {
-        name
-        for name, value in vars(quotient).items()
-        if getattr(value, "__module__", None) == quotient.__name__ and name[0] != "_"
-    }
+    """Each module lists what it defines, and the room what its modules list."""
+    public = set()
+    for module in vars(quotient).values():
+        if not isinstance(module, types.ModuleType) or module.__name__.split(".")[-1][0] == "_":
+            continue
+        defined = {
+            name
+            for name, value in vars(module).items()
+            if getattr(value, "__module__", None) == module.__name__ and name[0] != "_"
+        }
+        assert set(module.__all__) == defined
+        public |= defined
     assert set(quotient.__all__) == public
 
 

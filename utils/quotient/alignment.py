@@ -1,0 +1,118 @@
+"""The best copy of a code seen from a reference, and the shortest path that leads to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from utils.groups import GroupAction
+from utils.quotient._checks import broadcast, check_pair
+from utils.quotient._nearest import paired
+
+__all__ = [
+    "Alignment",
+    "align",
+    "quotient_geodesic",
+]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The best copies of a batch of codes, seen from a reference.
+
+    Attributes
+    ----------
+    aligned : torch.Tensor
+        ``g x`` for the best ``g`` of each member, of the shape of ``x``.
+    elements : torch.Tensor
+        The group elements: integers of shape ``(B,)``, or permutations of shape ``(B, n)``; they
+        are what ``action.act`` takes. Among equally good elements of a listed group the smallest
+        is chosen.
+    distance : torch.Tensor
+        Shape ``(B,)``: the quotient distance to the reference.
+    """
+
+    aligned: torch.Tensor
+    elements: torch.Tensor
+    distance: torch.Tensor
+
+
+def align(x: torch.Tensor, reference: torch.Tensor, action: GroupAction) -> Alignment:
+    r"""Move every code as close to its reference as the group allows.
+
+    Parameters
+    ----------
+    x : torch.Tensor
+        Codes of shape ``(B, ...)``.
+    reference : torch.Tensor
+        One reference for each code, or a batch of one for all of them.
+    action : GroupAction
+        The action.
+
+    Returns
+    -------
+    Alignment
+        The moved codes :math:`g_b x_b`, the elements :math:`g_b` and the distances.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a batch is empty or not finite, or the action is not isometric.
+    TypeError
+        If the codes are not both float32 or both float64 tensors.
+    """
+    check_pair(x, reference, action, "x reference")
+    if len(reference) not in (1, len(x)):
+        raise ValueError(
+            f"There must be one reference, or one for each of the {len(x)} codes, but there are "
+            f"{len(reference)}."
+        )
+    distance, elements = paired(reference.expand_as(x), x, action)
+    return Alignment(action.act(elements, x), elements, distance.to(x.dtype))
+
+
+def quotient_geodesic(
+    x: torch.Tensor,
+    y: torch.Tensor,
+    action: GroupAction,
+    times: torch.Tensor | Sequence[float],
+) -> torch.Tensor:
+    r"""Walk along a shortest path from the orbit of ``x`` to the orbit of ``y``.
+
+    The path is the image of the straight line from ``x`` to the nearest copy of ``y``. It has
+    constant speed: :math:`d_{Z/G}(\gamma(s), \gamma(t)) = |s - t|\, d_{Z/G}(x, y)`.
+
+    Parameters
+    ----------
+    x, y : torch.Tensor
+        Codes of one shape ``(B, ...)``.
+    action : GroupAction
+        The action.
+    times : torch.Tensor or sequence of float
+        Times between 0 (at ``x``) and 1 (at the orbit of ``y``).
+
+    Returns
+    -------
+    torch.Tensor
+        Shape ``(T, B, ...)``: points of Z that stand for their orbits.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a batch is empty or not finite, the action is not isometric, or a
+        time lies outside the interval.
+    TypeError
+        If the codes are not both float32 or both float64 tensors.
+    """
+    check_pair(x, y, action, "x y")
+    t = torch.as_tensor(times, dtype=x.dtype, device=x.device)
+    if t.ndim != 1 or t.numel() == 0 or not ((t >= 0) & (t <= 1)).all():
+        raise ValueError(
+            "The times must be a list of at least one number between 0 and 1; beyond the ends the "
+            "straight line need not be a shortest path."
+        )
+    x, y = broadcast(x, y)
+    end = align(y, x, action).aligned
+    return torch.lerp(x[None], end[None], t.reshape(-1, *[1] * x.ndim))
