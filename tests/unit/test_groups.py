@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import itertools
 import math
+import pkgutil
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from sympy.combinatorics import Permutation
 from sympy.combinatorics.named_groups import CyclicGroup, DihedralGroup, SymmetricGroup
 
+from utils import groups
 from utils.groups import (
     CyclicShifts,
     FiniteGroup,
@@ -52,6 +55,20 @@ FIVE = np.array(
     # The smallest loop that is not a group: a Latin square with a neutral element.
     [[0, 1, 2, 3, 4], [1, 0, 3, 4, 2], [2, 4, 0, 1, 3], [3, 2, 4, 0, 1], [4, 3, 1, 2, 0]]
 )
+
+
+# --------------------------------------------------------------------------------------------
+# The room
+# --------------------------------------------------------------------------------------------
+
+
+def test_every_public_name_is_at_the_door():
+    names = [m.name for m in pkgutil.iter_modules(groups.__path__) if m.name[0] != "_"]
+    modules = [importlib.import_module(f"utils.groups.{name}") for name in names]
+    public = [(name, getattr(module, name)) for module in modules for name in module.__all__]
+    assert sorted(name for name, _ in public) == groups.__all__
+    for name, found in public:
+        assert getattr(groups, name) is found
 
 
 # --------------------------------------------------------------------------------------------

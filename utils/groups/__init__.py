@@ -1,0 +1,83 @@
+r"""Finite groups, their actions and their representations.
+
+The room holds four kinds of small immutable objects:
+
+* a :class:`~utils.groups.FiniteGroup` is a multiplication table (:mod:`~utils.groups.finite`); its
+  axioms are checked in :mod:`~utils.groups.axioms`, and the well-known groups are made in
+  :mod:`~utils.groups.families`;
+* a :class:`~utils.groups.SetAction` lets a finite group permute finitely many points
+  (:mod:`~utils.groups.finite` too);
+* a :class:`~utils.groups.Representation` lets a finite group act on :math:`\mathbb{R}^d` by
+  matrices (:mod:`~utils.groups.representations`); :mod:`~utils.groups.characters` splits it into
+  irreducible ones, and :mod:`~utils.groups.reflections` makes one from mirrors;
+* :class:`~utils.groups.CyclicShifts` and :class:`~utils.groups.PointPermutations` are the two
+  actions on latent codes that the book meets most (:mod:`~utils.groups.codes`), written without any
+  matrix, so that they also work where the group has :math:`9! = 362\,880` elements.
+
+Orbits and stabilisers of vectors, and Burnside's lemma, are in :mod:`~utils.groups.orbits`. All
+names can be imported from here::
+
+    from utils.groups import cyclic, regular_representation
+
+    rho = regular_representation(cyclic(8))
+
+All actions are left actions: acting with :math:`h` and then with :math:`g` is acting with
+:math:`gh`. All matrices are ``float64`` and read-only.
+"""
+
+from utils.groups.axioms import AxiomReport, check_axioms
+from utils.groups.characters import (
+    character,
+    character_inner_product,
+    decompose,
+    irreps,
+    isotypic_projection,
+    reynolds_operator,
+)
+from utils.groups.codes import CyclicShifts, ElementMap, GroupAction, PointPermutations
+from utils.groups.families import cyclic, dihedral, direct_product, symmetric
+from utils.groups.finite import FiniteGroup, SetAction
+from utils.groups.orbits import burnside_count, count_colourings, orbit, stabilizer
+from utils.groups.reflections import chamber_walls, reflection_group, reflection_mirrors
+from utils.groups.representations import (
+    Representation,
+    direct_sum,
+    permutation_representation,
+    regular_representation,
+    tensor_product,
+    trivial_representation,
+)
+
+__all__ = [
+    "AxiomReport",
+    "CyclicShifts",
+    "ElementMap",
+    "FiniteGroup",
+    "GroupAction",
+    "PointPermutations",
+    "Representation",
+    "SetAction",
+    "burnside_count",
+    "chamber_walls",
+    "character",
+    "character_inner_product",
+    "check_axioms",
+    "count_colourings",
+    "cyclic",
+    "decompose",
+    "dihedral",
+    "direct_product",
+    "direct_sum",
+    "irreps",
+    "isotypic_projection",
+    "orbit",
+    "permutation_representation",
+    "reflection_group",
+    "reflection_mirrors",
+    "regular_representation",
+    "reynolds_operator",
+    "stabilizer",
+    "symmetric",
+    "tensor_product",
+    "trivial_representation",
+]

@@ -1,0 +1,133 @@
+"""Multiplication tables: the group axioms, the neutral element, generated subgroups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = [
+    "AxiomReport",
+    "check_axioms",
+]
+
+
+@dataclass(frozen=True)
+class AxiomReport:
+    """What :func:`check_axioms` found out about a multiplication table.
+
+    Attributes
+    ----------
+    closure : bool
+        Whether every product is one of the elements.
+    associativity : bool
+        Whether ``(ab)c = a(bc)`` for all triples.
+    identity : bool
+        Whether some element ``e`` has ``ea = ae = a`` for all ``a``.
+    inverses : bool
+        Whether every ``a`` has a ``b`` with ``ab = ba = e``; false without an identity.
+    counterexample : str
+        The first thing that went wrong, in words; empty if nothing did.
+    """
+
+    closure: bool
+    associativity: bool
+    identity: bool
+    inverses: bool
+    counterexample: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether all four axioms hold, so that the table is that of a group."""
+        return self.closure and self.associativity and self.identity and self.inverses
+
+    def __str__(self) -> str:
+        marks = ", ".join(
+            f"{name} {'holds' if getattr(self, name) else 'fails'}"
+            for name in ("closure", "associativity", "identity", "inverses")
+        )
+        return marks + (f" ({self.counterexample})" if self.counterexample else "")
+
+
+def check_axioms(table: np.ndarray) -> AxiomReport:
+    """Check the four group axioms on a multiplication table, associativity over all triples.
+
+    The table may be wrong; that is the point. The check goes through all ``n ** 3`` triples, one
+    left factor at a time, so that it holds ``n ** 2`` numbers in memory.
+
+    Parameters
+    ----------
+    table : numpy.ndarray
+        Integers of shape ``(n, n)``; entry ``[a, b]`` is the product ``ab``.
+
+    Returns
+    -------
+    AxiomReport
+        One flag per axiom and the first counterexample in words.
+
+    Raises
+    ------
+    ValueError
+        If the table is empty or not square.
+    TypeError
+        If the table does not hold integers.
+    """
+    table = check_table_form(table)
+    n = len(table)
+    outside = np.argwhere((table < 0) | (table >= n))
+    if len(outside):
+        a, b = outside[0]
+        text = f"{a}·{b} = {table[a, b]} is not one of the elements 0 to {n - 1}"
+        return AxiomReport(False, False, False, False, text)
+    associative, text = True, ""
+    for a in range(n):
+        wrong = np.argwhere(table[table[a]] != table[a][table])
+        if len(wrong):
+            b, c = wrong[0]
+            associative, text = False, f"({a}·{b})·{c} differs from {a}·({b}·{c})"
+            break
+    identity = find_identity(table)
+    if identity is None:
+        return AxiomReport(True, associative, False, False, text or "no element is neutral")
+    neutral = table == identity
+    lacking = np.flatnonzero(~(neutral & neutral.T).any(axis=1))
+    if len(lacking):
+        text = text or f"{lacking[0]} has no inverse"
+    return AxiomReport(True, associative, True, not len(lacking), text)
+
+
+def check_table_form(table: np.ndarray) -> np.ndarray:
+    """Return a multiplication table as an array, or refuse what has not the form of one."""
+    array = np.asarray(table)
+    if array.ndim != 2 or array.shape[0] != array.shape[1] or array.size == 0:
+        raise ValueError(
+            f"A multiplication table is square and not empty, but this one has shape {array.shape}."
+        )
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(
+            f"A multiplication table holds element indices (integers), but this one holds "
+            f"{array.dtype}; convert it with .astype(int)."
+        )
+    return array
+
+
+def find_identity(table: np.ndarray) -> int | None:
+    """Return the neutral element of a multiplication table, or ``None`` if there is none."""
+    everyone = np.arange(len(table))
+    neutral = (table == everyone).all(axis=1) & (table == everyone[:, None]).all(axis=0)
+    found = np.flatnonzero(neutral)
+    return int(found[0]) if len(found) else None
+
+
+def closure(table: np.ndarray, generators: Iterable[int], identity: int) -> np.ndarray:
+    """Return the sorted elements of the subgroup that ``generators`` generate."""
+    member = np.zeros(len(table), dtype=bool)
+    member[identity] = True
+    columns = np.fromiter(generators, dtype=np.int64)
+    frontier = np.array([identity])
+    while len(frontier) and len(columns):
+        products = np.unique(table[np.ix_(frontier, columns)])
+        frontier = products[~member[products]]
+        member[frontier] = True
+    return np.flatnonzero(member)
