@@ -87,12 +87,13 @@ lab: $(READERS)  ## open the chapters in JupyterLab
 
 # -- checks
 
-lint: $(DEVELOPERS)  ## ruff, mypy, the rooms of utils, files in step
-	@echo "== lint: style, types, rooms, files made from others"
+lint: $(DEVELOPERS)  ## ruff, mypy, the rooms of utils, scripts, files in step
+	@echo "== lint: style, types, rooms, scripts, files made from others"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m book._tools.scripts
 	@$(BIN)/python -m book._tools.sync --check
 
 unit: $(DEVELOPERS)  ## the tests of utils, of the tools and of files

@@ -1,10 +1,10 @@
 """The API reference, made from docstrings.
 
 The directive ``{api-room} utils.data`` documents a module, or a package and all
-of its public modules, in the order of their names. The list of modules is read
-from the folder, so that a new module appears without an edit here. A name that
-a package takes over from one of its modules is documented once, where it is
-defined; a reference to the shorter name leads there.
+of its public modules and packages, in the order of their names. The list is
+read from the folder, so that a new module appears without an edit here. A name
+that a package takes over from one of its modules is documented once, where it
+is defined; a reference to the shorter name leads there.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def room_modules(root: Path, room: str) -> list[tuple[str, Path]]:
     -------
     list of (str, pathlib.Path)
         Dotted name and source file: the package itself, then its public
-        modules. Empty if the room does not exist.
+        modules and packages, each package before what it holds. Empty if the
+        room does not exist.
     """
     base = root / Path(*room.split("."))
     if base.with_suffix(".py").is_file():
@@ -43,9 +44,10 @@ def room_modules(root: Path, room: str) -> list[tuple[str, Path]]:
     if not (base / "__init__.py").is_file():
         return []
     found = [(room, base / "__init__.py")]
-    for path in sorted(base.glob("*.py")):
-        if not path.stem.startswith("_"):
-            found.append((f"{room}.{path.stem}", path))
+    for path in sorted(base.iterdir()):
+        inner = path.suffix == ".py" or (path / "__init__.py").is_file()
+        if inner and not path.stem.startswith("_"):
+            found += room_modules(root, f"{room}.{path.stem}")
     return found
 
 
@@ -66,7 +68,7 @@ class ApiRoom(SphinxDirective):
         for name, path in modules:
             self.env.note_dependency(str(path))
             lines = ["```{eval-rst}", f".. automodule:: {name}"]
-            if name != room or len(modules) == 1:
+            if path.name != "__init__.py" or len(modules) == 1:
                 lines.append("   :members:")
             lines.append("```")
             body = nodes.Element()

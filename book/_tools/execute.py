@@ -159,11 +159,30 @@ def used_modules(code: Iterable[str], root: Path = ROOT) -> list[Path]:
     return sorted(seen)
 
 
+def page_files(modules: Iterable[Path]) -> list[Path]:
+    """Find the scripts, styles and templates that lie beside modules.
+
+    Parameters
+    ----------
+    modules : Iterable[pathlib.Path]
+        Files of Python.
+
+    Returns
+    -------
+    list[pathlib.Path]
+        Files that a figure which moves takes into its output, sorted.
+    """
+    folders = {module.parent for module in modules}
+    kinds = ("*.css", "*.html", "*.js")
+    return sorted(file for folder in folders for kind in kinds for file in folder.glob(kind))
+
+
 def chapter_key(path: Path, root: Path = ROOT) -> str:
     """Hash everything on which the outputs of a chapter depend.
 
-    That is: its code, the modules of ``utils`` that the code reaches, the checkpoints where it
-    reaches the training room, its entries in the ledger of claims, and the locked requirements.
+    That is: its code, the modules of ``utils`` that the code reaches with the scripts and styles
+    beside them, the checkpoints where it reaches the training room, its entries in the ledger of
+    claims, and the locked requirements.
 
     Parameters
     ----------
@@ -181,6 +200,7 @@ def chapter_key(path: Path, root: Path = ROOT) -> str:
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     digest = hashlib.sha256(json.dumps([sys.version_info[:2], code]).encode())
     files = used_modules(code, root)
+    files += page_files(files)
     if any("training" in file.parts for file in files):
         files += sorted((root / "utils" / "checkpoints").glob("*"))
     files.append(root / "requirements.txt")

@@ -26,6 +26,10 @@ from utils.plots import ImagePanel, PointPanel, slider_figure
 PAGE = "<!doctype html><html lang='en'><head><title>A page</title></head><body>{}</body></html>"
 
 
+def broken(name: str) -> str:
+    return (Path(__file__).parent / "broken" / f"{name}.html").read_text(encoding="utf-8")
+
+
 def write(folder: Path, body: str) -> None:
     (folder / "index.html").write_text(PAGE.format(body), encoding="utf-8")
 
@@ -36,7 +40,7 @@ def write(folder: Path, body: str) -> None:
         ("<a href='missing.html'>x</a>", "does not exist"),
         ("<a href='#nowhere'>x</a>", "no such anchor"),
         ("<a href='other.html#gone'>x</a>", "no such anchor"),
-        ("<script src='https://cdn.example.org/x.js'></script>", "outside file"),
+        (broken("outside_file"), "outside file"),
         ("<img src='//cdn.example.org/x.png' alt='A picture'>", "outside file"),
         ("<img src='gone.png' alt='A picture'>", "does not exist"),
     ],
@@ -112,7 +116,7 @@ def test_page_checks_pass_an_undamaged_copy(
 def test_page_checks_catch_an_outside_request(
     copy: Path, serve: Callable[[Path], str], visit: Visit
 ) -> None:
-    damage(copy, "<script>fetch('https://example.org/data.json').catch(() => 0)</script>")
+    damage(copy, broken("outside_request"))
     visit.open(serve(copy) + "book/page.html")
     assert visit.outside == ["https://example.org/data.json"]
 
@@ -121,7 +125,7 @@ def test_page_checks_catch_an_outside_request(
 def test_page_checks_catch_a_script_error(
     copy: Path, serve: Callable[[Path], str], visit: Visit
 ) -> None:
-    damage(copy, "<script>undefinedFunction()</script>")
+    damage(copy, broken("script_error"))
     visit.open(serve(copy) + "book/page.html")
     assert any("undefinedFunction" in error for error in visit.errors)
 

@@ -329,6 +329,14 @@ def test_rooms_are_listed_from_the_folder(tmp_path: Path) -> None:
         (package / f"{name}.py").write_text("")
     names = [name for name, _ in api_reference.room_modules(tmp_path, "utils.data")]
     assert names == ["utils.data", "utils.data.a", "utils.data.b"]
+    for folder in ("a_package", "_hidden_package", "no_package"):
+        (package / folder).mkdir()
+        (package / folder / "inside.py").write_text("")
+        if folder != "no_package":
+            (package / folder / "__init__.py").write_text("")
+    names = [name for name, _ in api_reference.room_modules(tmp_path, "utils.data")]
+    inner = ["utils.data.a_package", "utils.data.a_package.inside"]
+    assert names == ["utils.data", "utils.data.a", *inner, "utils.data.b"]
     assert api_reference.room_modules(tmp_path, "utils.missing") == []
 
 

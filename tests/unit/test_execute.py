@@ -37,9 +37,12 @@ def repository(tmp_path: Path) -> Path:
     rooms = tmp_path / "utils"
     rooms.mkdir()
     (rooms / "__init__.py").write_text("")
-    (rooms / "used.py").write_text("from utils.below import depth\n")
+    (rooms / "used.py").write_text("import utils.moving\nfrom utils.below import depth\n")
     (rooms / "below.py").write_text("depth = 1\n")
     (rooms / "unused.py").write_text("nothing = 0\n")
+    (rooms / "moving").mkdir()
+    for name in ("__init__.py", "figure.js", "figure.css", "figure.html"):
+        (rooms / "moving" / name).write_text("")
     (tmp_path / "requirements.txt").write_text("numpy==1\n")
     (tmp_path / "book" / "claims.yml").write_text(LEDGER)
     return tmp_path
@@ -62,6 +65,9 @@ IMPORTING = "if False:\n    from utils.used import depth"
         ("utils/used.py", True),
         ("utils/below.py", True),
         ("utils/__init__.py", True),
+        ("utils/moving/figure.js", True),
+        ("utils/moving/figure.css", True),
+        ("utils/moving/figure.html", True),
         ("requirements.txt", True),
         ("utils/unused.py", False),
     ],
@@ -86,7 +92,7 @@ def test_only_the_claims_that_a_chapter_makes_change_its_key(repository):
 def test_relative_and_indirect_imports_are_followed(repository):
     (repository / "utils" / "below.py").write_text("from . import unused\n")
     names = [path.name for path in used_modules(["from utils import used"], repository)]
-    assert names == ["__init__.py", "below.py", "unused.py", "used.py"]
+    assert names == ["__init__.py", "below.py", "__init__.py", "unused.py", "used.py"]
 
 
 def test_the_book_s_own_rooms_are_found(root):

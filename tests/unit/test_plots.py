@@ -8,6 +8,7 @@ import io
 import json
 import re
 import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -140,6 +141,31 @@ def test_svg_without_a_view_box_is_refused():
         show_svg("<p></p>", alt=ALT)
 
 
+class Data(HTMLParser):
+    """Read the JSON that a figure carries."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.inside = False
+        self.feed(markup)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.inside = (tag, attrs) == ("script", [("type", "application/json")])
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = False
+
+    def handle_data(self, data: str) -> None:
+        if self.inside:
+            self.texts.append(data)
+
+
+def data_of(markup: str) -> dict:
+    (text,) = Data(markup).texts
+    return json.loads(text)
+
+
 def panels(steps: int) -> list:
     turn = np.linspace(0, 2 * np.pi, steps)
     path = np.column_stack([np.cos(turn), np.sin(turn)])
@@ -153,7 +179,7 @@ def panels(steps: int) -> list:
 def test_a_slider_carries_its_data_and_a_label():
     labels = [f"{step}°" for step in range(5)]
     markup = slider_figure(panels(5), labels, control="Angle", alt=ALT).html
-    data = json.loads(re.search(r'<script type="application/json">(.*?)</script>', markup).group(1))
+    data = data_of(markup)
     assert data["labels"] == labels
     assert [panel["kind"] for panel in data["panels"]] == ["image", "point"]
     assert len(data["panels"][1]["path"]) == 5
@@ -175,7 +201,7 @@ def test_a_panel_of_drawings_stores_each_once_and_shows_the_first():
     square, disc = (f'<svg role="img" aria-label="{name}"></svg>' for name in ("square", "disc"))
     panel = DrawingPanel("The <molecule>", [square, square, disc, square])
     markup = slider_figure([panel], list("abcd"), control="Step", alt=ALT).html
-    data = json.loads(re.search(r'<script type="application/json">(.*?)</script>', markup).group(1))
+    data = data_of(markup)
     assert data["panels"] == [
         {"kind": "drawing", "drawings": [square, disc], "order": [0, 0, 1, 0]}
     ]
@@ -216,10 +242,6 @@ def choice(**changes):
         "alt": ALT,
     }
     return arguments | changes
-
-
-def data_of(markup: str) -> dict:
-    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', markup).group(1))
 
 
 def test_a_choice_figure_carries_its_data():

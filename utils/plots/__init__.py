@@ -1,0 +1,44 @@
+"""Figures: one style for light and dark pages, alt text on all, interaction without a kernel.
+
+:mod:`utils.plots.style` has the colours and the style, :mod:`utils.plots.static` shows figures
+that stand still, :mod:`utils.plots.explorables` those that move, and :mod:`utils.plots.figure` is
+what both return. All names can be imported from here::
+
+    from utils.plots import show, use_style
+
+    use_style()
+    fig, axes = plt.subplots()
+    show(fig, alt="What a reader who cannot see the figure should learn from it.")
+"""
+
+from utils.plots.explorables import (
+    DrawingPanel,
+    ImagePanel,
+    PointPanel,
+    Reading,
+    choice_figure,
+    interactive,
+    slider_figure,
+)
+from utils.plots.figure import HTMLFigure
+from utils.plots.static import figure_svg, show, show_svg
+from utils.plots.style import DIGIT_COLOURS, INK, PALETTE, PAPER, use_style
+
+__all__ = [
+    "DIGIT_COLOURS",
+    "INK",
+    "PALETTE",
+    "PAPER",
+    "DrawingPanel",
+    "HTMLFigure",
+    "ImagePanel",
+    "PointPanel",
+    "Reading",
+    "choice_figure",
+    "figure_svg",
+    "interactive",
+    "show",
+    "show_svg",
+    "slider_figure",
+    "use_style",
+]

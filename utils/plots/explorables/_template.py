@@ -1,0 +1,90 @@
+"""From the files of a figure that moves to what a notebook displays.
+
+The folder of such a figure holds ``figure.html``, the markup with slots in the manner of
+:class:`string.Template`; ``figure.js``, the script, which finds its figure by the identifier
+``"ID"``; and ``figure.css``, if the figure has a style of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from string import Template
+from typing import Any
+
+from utils.plots.figure import HTMLFigure
+
+
+def compact(style: str) -> str:
+    """Drop the comments of a style sheet, and the white space that it does not need."""
+    style = re.sub(r"/\*.*?\*/", "", style, flags=re.S)
+    parts = re.split(r"""("[^"]*"|'[^']*')""", style)  # quoted text stays as it is
+    for i in range(0, len(parts), 2):
+        part = re.sub(r"\s+", " ", parts[i])
+        part = re.sub(r" ?([{};,!]) ?", r"\1", part)
+        parts[i] = part.replace(": ", ":").replace(";}", "}")
+    return "".join(parts).strip()
+
+
+def _read(file: Traversable) -> str:
+    return file.read_text(encoding="utf-8")
+
+
+def fill(
+    package: str,
+    *,
+    prefix: str,
+    data: Mapping[str, Any],
+    alt: str,
+    text: Mapping[str, str | int],
+    markup: Mapping[str, str],
+    extra: Mapping[str, Any] | None = None,
+) -> HTMLFigure:
+    """Fill the template of a figure.
+
+    The slots ``alt``, ``data``, ``name``, ``script`` and ``style`` are filled for every figure;
+    the others are its own.
+
+    Parameters
+    ----------
+    package : str
+        The package in whose folder the files lie: ``__package__`` of the caller.
+    prefix : str
+        How the figure's identifier begins; a hash of the data follows.
+    data : Mapping[str, Any]
+        What the script reads, as JSON.
+    alt : str
+        The alternative text, checked.
+    text : Mapping[str, str | int]
+        Texts for slots; they are escaped.
+    markup : Mapping[str, str]
+        Markup for slots; it is taken as it is.
+    extra : Mapping[str, Any], optional
+        Further forms of the figure by MIME type.
+
+    Returns
+    -------
+    HTMLFigure
+        What the notebook displays. The same input gives the same text.
+    """
+    folder = files(package)
+    # Nothing in the data may end the element that holds it.
+    stored = json.dumps(data).replace("</", "<\\/")
+    name = f"{prefix}-{hashlib.sha256(stored.encode()).hexdigest()[:10]}"
+    sheet = folder / "figure.css"
+    # Lines and indentation are there for whoever reads the template.
+    template = "".join(map(str.strip, _read(folder / "figure.html").splitlines()))
+    slots = {
+        "alt": html.escape(alt),
+        "data": stored,
+        "name": name,
+        "script": "\n" + _read(folder / "figure.js").replace('"ID"', f'"{name}"'),
+        "style": compact(_read(sheet)) if sheet.is_file() else "",
+    }
+    slots |= {key: html.escape(str(value)) for key, value in text.items()} | dict(markup)
+    return HTMLFigure(Template(template).substitute(slots), alt, extra or {})

@@ -1,0 +1,63 @@
+"""A plotly figure that reads its library from the site: its layout and its markup."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from utils.plots.explorables._template import fill
+from utils.plots.figure import HTMLFigure, checked_alt
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+__all__ = ["interactive"]
+
+
+def interactive(fig: go.Figure, *, alt: str, height: int = 420) -> HTMLFigure:
+    """Show a plotly figure that reads its library from the site, and from nowhere else.
+
+    The output also carries plotly's own description of the figure, which Jupyter and Colab
+    draw with the library that they bring.
+
+    Parameters
+    ----------
+    fig : plotly.graph_objects.Figure
+        The figure.
+    alt : str
+        Alternative text.
+    height : int, default 420
+        Height in pixels.
+
+    Returns
+    -------
+    HTMLFigure
+        What the notebook displays.
+
+    Raises
+    ------
+    ValueError
+        If the alternative text is missing or too short.
+    """
+    alt = checked_alt(alt)
+    spec: Mapping[str, Any] = json.loads(fig.to_json())
+    layout = dict(spec.get("layout", {}))
+    layout.pop("template", None)
+    layout |= {
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "height": height,
+        "margin": {"l": 60, "r": 16, "t": 32, "b": 48} | dict(layout.get("margin", {})),
+    }
+    layout.setdefault("xaxis", {})
+    layout.setdefault("yaxis", {})
+    return fill(
+        __package__,
+        prefix="plot",
+        data={"data": spec["data"], "layout": layout},
+        alt=alt,
+        text={"height": height},
+        markup={},
+        extra={"application/vnd.plotly.v1+json": spec},
+    )

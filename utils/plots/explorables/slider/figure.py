@@ -1,0 +1,198 @@
+"""A figure with one slider that moves every panel: its panels, its checks and its markup."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utils.plots.explorables._square import SIDE, on_square
+from utils.plots.explorables._template import fill
+from utils.plots.figure import HTMLFigure, checked_alt
+
+__all__ = ["DrawingPanel", "ImagePanel", "PointPanel", "slider_figure"]
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePanel:
+    """A panel that shows one image for each position of the slider.
+
+    Attributes
+    ----------
+    title : str
+        The heading of the panel.
+    images : numpy.ndarray
+        Shape (T, H, W), grey values in [0, 1]; T is the number of slider positions.
+    """
+
+    title: str
+    images: NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class PointPanel:
+    """A panel in which a point travels over a still cloud.
+
+    Attributes
+    ----------
+    title : str
+        The heading of the panel.
+    path : numpy.ndarray
+        Shape (T, 2): where the point is for each position of the slider.
+    cloud : numpy.ndarray
+        Shape (N, 2): the still points.
+    colours : Sequence[str]
+        N colours for the cloud.
+    """
+
+    title: str
+    path: NDArray[np.floating]
+    cloud: NDArray[np.floating]
+    colours: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class DrawingPanel:
+    """A panel that shows one drawing for each position of the slider.
+
+    Equal drawings are stored once, so that a drawing that stays for a while costs nothing.
+
+    Attributes
+    ----------
+    title : str
+        The heading of the panel.
+    drawings : Sequence[str]
+        T pieces of SVG markup, such as molecules, each with its own ``aria-label``.
+    """
+
+    title: str
+    drawings: Sequence[str]
+
+
+_SQUARE = 4  # so many panels stand in two rows of two
+
+
+def _drawing_markup(panel: DrawingPanel) -> tuple[str, dict[str, Any]]:
+    kinds = list(dict.fromkeys(panel.drawings))
+    order = [kinds.index(drawing) for drawing in panel.drawings]
+    spec = {"kind": "drawing", "drawings": kinds, "order": order}
+    return f'<div class="book-drawing">{panel.drawings[0]}</div>', spec
+
+
+def _image_markup(panel: ImagePanel) -> tuple[str, dict[str, Any]]:
+    images = np.asarray(panel.images)
+    _, height, width = images.shape
+    pixels = np.clip(np.round(images * 255), 0, 255).astype(np.uint8)
+    data = base64.b64encode(pixels.tobytes()).decode()
+    canvas = (
+        f'<canvas width="{width}" height="{height}" role="img" aria-label="'
+        f'{html.escape(panel.title, quote=True)}"></canvas>'
+    )
+    return canvas, {"kind": "image", "width": width, "height": height, "data": data}
+
+
+def _point_markup(panel: PointPanel) -> tuple[str, dict[str, Any]]:
+    everything = np.concatenate([panel.path, panel.cloud])
+    dots = "".join(
+        f'<circle cx="{x:g}" cy="{y:g}" r="1.7" fill="{colour}"/>'
+        for (x, y), colour in zip(
+            on_square(panel.cloud, everything).round(1), panel.colours, strict=True
+        )
+    )
+    path = on_square(panel.path, everything).round(1)
+    trail = " ".join(f"{x:g},{y:g}" for x, y in path)
+    markup = (
+        f'<svg role="img" aria-label="{html.escape(panel.title, quote=True)}" '
+        f'viewBox="0 0 {SIDE} {SIDE}"><g opacity="0.45">{dots}</g>'
+        f'<polyline points="{trail}" fill="none" stroke="currentColor" stroke-opacity="0.55"/>'
+        f'<circle class="book-marker" cx="{path[0, 0]:g}" cy="{path[0, 1]:g}" r="6" '
+        f'fill="currentColor" stroke="var(--book-paper, #fff)" stroke-width="1.5"/></svg>'
+    )
+    return markup, {"kind": "point", "path": path.tolist()}
+
+
+def slider_figure(
+    panels: Sequence[ImagePanel | PointPanel | DrawingPanel],
+    labels: Sequence[str],
+    *,
+    control: str,
+    alt: str,
+    start: int = 0,
+) -> HTMLFigure:
+    """Build a figure with one slider that moves every panel, with no kernel behind it.
+
+    The output carries its data and forty lines of plain script, so it works on the built site,
+    in Jupyter and in Colab alike, with the mouse, by touch and from the keyboard.
+
+    Parameters
+    ----------
+    panels : Sequence[ImagePanel | PointPanel | DrawingPanel]
+        The panels, from left to right; all have the same number T of positions.
+    labels : Sequence[str]
+        T readings of the slider, for example ``"45°"``.
+    control : str
+        What the slider changes: its visible label.
+    alt : str
+        Alternative text for the whole figure.
+    start : int, default 0
+        The first position.
+
+    Returns
+    -------
+    HTMLFigure
+        What the notebook displays.
+
+    Raises
+    ------
+    ValueError
+        If there is no panel, a panel has another number of positions than there are labels, or
+        the alternative text is too short; or if a drawing is no SVG.
+    """
+    alt = checked_alt(alt)
+    steps = len(labels)
+    if not panels:
+        raise ValueError("A slider figure got no panels: give it at least one.")
+    if not 0 <= start < steps:
+        raise ValueError(f"The slider starts at {start}, outside its {steps} positions.")
+    cells, specs = [], []
+    for panel in panels:
+        if isinstance(panel, DrawingPanel):
+            if not all(
+                isinstance(d, str) and d.lstrip().startswith("<svg") for d in panel.drawings
+            ):
+                raise ValueError(f"Panel {panel.title!r} has drawings that are no SVG elements.")
+            given, dimensions = np.asarray(panel.drawings), 1
+        elif isinstance(panel, ImagePanel):
+            given, dimensions = np.asarray(panel.images), 3
+        else:
+            given, dimensions = np.asarray(panel.path), 2
+        if given.ndim != dimensions or len(given) != steps:
+            raise ValueError(
+                f"Panel {panel.title!r} has data of shape {given.shape} for {steps} slider "
+                "positions: give one image, point or drawing for each."
+            )
+        if isinstance(panel, DrawingPanel):
+            draw = _drawing_markup(panel)
+        else:
+            draw = _image_markup(panel) if isinstance(panel, ImagePanel) else _point_markup(panel)
+        cells.append(
+            f'<div class="book-panel"><div class="book-panel-title">{html.escape(panel.title)}'
+            f"</div>{draw[0]}</div>"
+        )
+        specs.append(draw[1])
+    return fill(
+        __package__,
+        prefix="slider",
+        data={"panels": specs, "labels": list(labels)},
+        alt=alt,
+        text={"control": control, "last": steps - 1, "start": start, "reading": labels[start]},
+        markup={
+            "square": " book-square" if len(panels) == _SQUARE else "",
+            "panels": "".join(cells),
+        },
+    )

@@ -1,0 +1,59 @@
+"""What a notebook displays: a figure as markup, with a sentence for those who cannot see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["HTMLFigure", "checked_alt"]
+
+_MINIMUM_ALT = 20
+
+
+@dataclass(frozen=True)
+class HTMLFigure:
+    """A figure as HTML for the page and as one sentence of plain text elsewhere.
+
+    Attributes
+    ----------
+    html : str
+        The markup.
+    alt : str
+        The alternative text.
+    extra : Mapping[str, Any]
+        Further forms of the figure by MIME type, for front ends that prefer them.
+    """
+
+    html: str
+    alt: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return {"text/html": self.html, "text/plain": f"Figure: {self.alt}", **self.extra}
+
+
+def checked_alt(alt: str) -> str:
+    """Check an alternative text.
+
+    Parameters
+    ----------
+    alt : str
+        The text.
+
+    Returns
+    -------
+    str
+        The text, each run of white space as one space.
+
+    Raises
+    ------
+    ValueError
+        If it is missing or has fewer than twenty characters.
+    """
+    if not isinstance(alt, str) or len(alt.strip()) < _MINIMUM_ALT:
+        raise ValueError(
+            f"A figure got the alternative text {alt!r}, but needs a sentence of at least "
+            f"{_MINIMUM_ALT} characters: say what a reader who cannot see it should learn."
+        )
+    return " ".join(alt.split())
