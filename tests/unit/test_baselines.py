@@ -24,10 +24,9 @@ from utils.models.baselines import (
     negative_elbo,
 )
 from utils.models.rotation_cnn import RotationCNN
-from utils.training import load_checkpoint, read_manifest, save_checkpoint, train
-from utils.training.checkpoint import learned_state, load_learned_state
-from utils.training.digit_vae import DigitVAE
-from utils.training.loop import Recipe, Task
+from utils.training import Recipe, Task, load_checkpoint, read_manifest, save_checkpoint, train
+from utils.training.model_state import learned_state, load_learned_state
+from utils.training.tasks.digit_vae import DigitVAE
 
 NETWORKS = (PlainCNN, ConvVAE)
 

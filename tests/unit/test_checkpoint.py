@@ -22,6 +22,7 @@ from utils.models.baselines import PlainCNN, negative_elbo
 from utils.models.graph_vae import GraphVAE, exact_match
 from utils.models.rotation_cnn import SO2CNN, RotationCNN, RotationCNNConfig
 from utils.training import (
+    Recipe,
     load_checkpoint,
     mean_metric,
     read_manifest,
@@ -29,10 +30,10 @@ from utils.training import (
     shipped_checkpoints,
     untrained_model,
 )
-from utils.training.checkpoint import describe_model, holds_checkpoint, shipped_directory
-from utils.training.loop import Recipe
+from utils.training.checkpoint import holds_checkpoint, shipped_directory
+from utils.training.model_state import describe_model
 from utils.training.presets import EXPERIMENTS, ZOO, find_preset
-from utils.training.qm9_vae import HELD_OUT
+from utils.training.tasks.qm9_vae import HELD_OUT
 
 SEEDS = (0, 1, 2)
 SHIPPED = [f"rotated-mnist-c8-seed{seed}" for seed in SEEDS]

@@ -16,12 +16,11 @@ from tiny_task import TinyNet, TinyTask
 from torch import Tensor
 
 from utils.data.mnist import rotated
-from utils.training import load_checkpoint, read_manifest
-from utils.training import loop as loop_module
+from utils.training import Recipe, load_checkpoint, read_manifest
 from utils.training.checkpoint import _stored_state
-from utils.training.digit_zoo import DigitZoo, ZooData, shifted
-from utils.training.loop import Recipe
 from utils.training.presets import EXPERIMENTS, ZOO, find_preset
+from utils.training.run import Run
+from utils.training.tasks.digit_zoo import DigitZoo, ZooData, shifted
 
 # ---------------------------------------------------------------- milestones
 
@@ -100,7 +99,7 @@ def test_a_kill_at_a_milestone_loses_nothing(
         if victim == "before the manifest":
             patch.setattr(checkpoint_module, "_write_text", killed)
         else:
-            patch.setattr(loop_module._Run, "save_state", killed)
+            patch.setattr(Run, "save_state", killed)
         with pytest.raises(KilledError):
             run(task(1, 3, storage=storage), tmp_path / "run")
     assert (tmp_path / "run" / "milestones" / "tiny-points-seed0-epoch1.safetensors").exists()

@@ -16,12 +16,11 @@ from torch import Tensor, nn
 
 from utils.data.qm9 import load_dense, tied_molecules
 from utils.models.graph_vae import GraphVAE, GraphVAEConfig, exact_match
-from utils.training import load_checkpoint, read_manifest
+from utils.training import Recipe, load_checkpoint, read_manifest, train
 from utils.training import loop as loop_module
-from utils.training.loop import Recipe, train
 from utils.training.optimizers import Muon, make_optimizers, orthogonalized
 from utils.training.presets import find_preset
-from utils.training.qm9_vae import HELD_OUT, QM9VAE
+from utils.training.tasks.qm9_vae import HELD_OUT, QM9VAE
 
 
 def made(preset: str, **arguments: int) -> QM9VAE:

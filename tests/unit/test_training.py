@@ -21,12 +21,21 @@ from tiny_task import TinyConfig, TinyNet, TinyTask
 from torch import Tensor
 
 from utils.data import mnist
-from utils.training import capabilities, load_checkpoint, read_manifest, rotated_mnist
+from utils.training import (
+    Recipe,
+    TrainingResult,
+    capabilities,
+    load_checkpoint,
+    read_manifest,
+    train,
+)
 from utils.training import loop as loop_module
 from utils.training.__main__ import command_of, main, make_parser
-from utils.training.digit_vae import DigitVAE
-from utils.training.loop import Recipe, TrainingResult, epoch_generator, train
 from utils.training.presets import EXPERIMENTS, find_preset
+from utils.training.run import Run
+from utils.training.seeding import epoch_generator
+from utils.training.tasks import rotated_mnist
+from utils.training.tasks.digit_vae import DigitVAE
 
 SCRIPT = Path(__file__).with_name("tiny_task.py")
 
@@ -186,7 +195,7 @@ def test_a_kill_between_two_writes_loses_nothing(
     def killed(*_: object, **__: object) -> None:
         raise KilledError
 
-    write = loop_module._Run.write
+    write = Run.write
 
     def write_until(self: Any, record: Any) -> None:
         if victim == "record" and record["epoch"] == 2:
@@ -196,7 +205,7 @@ def test_a_kill_between_two_writes_loses_nothing(
         write(self, record)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop_module._Run, "write", write_until)
+        patch.setattr(Run, "write", write_until)
         if victim == "checkpoint":
             patch.setattr(checkpoint_module, "_write_bytes", killed)
         if victim == "manifest":

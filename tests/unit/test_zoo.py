@@ -40,7 +40,7 @@ from utils.training import (
     shipped_checkpoints,
     untrained_model,
 )
-from utils.training.checkpoint import learned_state
+from utils.training.model_state import learned_state
 
 SMALL_C8 = RotationCNNConfig(widths=(2, 2, 3), copies=4, hidden=8)
 CONFIGS: dict[str, Any] = {

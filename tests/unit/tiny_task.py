@@ -19,7 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from utils.training.loop import Batch, Recipe, Split, epoch_generator, train
+from utils.training import Batch, Recipe, train
+from utils.training.seeding import epoch_generator
+from utils.training.task import Split
 
 
 @dataclass(frozen=True)

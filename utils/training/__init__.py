@@ -2,6 +2,16 @@
 
 ``python -m utils.training rotated-mnist --preset small`` trains a network;
 :func:`load_checkpoint` loads what such a command left, or what came with the book.
+
+An experiment is described as a :class:`Task` (:mod:`utils.training.task`) with a
+:class:`Recipe` (:mod:`utils.training.recipe`). Those of the book are in
+:mod:`utils.training.tasks`, and :mod:`utils.training.presets` gives them names and sizes. The
+epochs are in :mod:`utils.training.loop`: it takes random numbers from
+:mod:`utils.training.seeding`, optimisers from :mod:`utils.training.optimizers` and the
+arithmetic that the machine is fast in from :mod:`utils.training.capabilities`. What lies on disk
+while a run lasts is in :mod:`utils.training.run`; what it leaves, in
+:mod:`utils.training.checkpoint`, which takes a network apart by
+:mod:`utils.training.model_state`.
 """
 
 from utils.training.checkpoint import (
@@ -12,7 +22,9 @@ from utils.training.checkpoint import (
     shipped_checkpoints,
     untrained_model,
 )
-from utils.training.loop import Batch, Recipe, Task, TaskData, TrainingResult, train
+from utils.training.loop import TrainingResult, train
+from utils.training.recipe import Recipe
+from utils.training.task import Batch, Task, TaskData
 
 __all__ = [
     "Batch",

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib
 import json
 import os
 import platform
@@ -21,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, BinaryIO, TypeGuard, cast
+from typing import Any, BinaryIO, cast
 
 import safetensors.torch
 import torch
@@ -30,14 +29,17 @@ from torch import Tensor, nn
 
 import utils
 from utils.data.cache import write_atomically
+from utils.training.model_state import (
+    build_model,
+    describe_model,
+    learned_state,
+    load_learned_state,
+)
 
 __all__ = [
-    "describe_model",
     "holds_checkpoint",
-    "learned_state",
     "library_versions",
     "load_checkpoint",
-    "load_learned_state",
     "mean_metric",
     "read_manifest",
     "save_checkpoint",
@@ -47,7 +49,6 @@ __all__ = [
 ]
 
 FORMAT = 1
-_MODELS = "utils.models."
 _LIBRARIES = ("torch", "e2cnn", "numpy", "scipy", "lightning-fabric", "safetensors")
 
 
@@ -88,150 +89,6 @@ def library_versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             versions[library] = "not installed"
     return versions
-
-
-# ---------------------------------------------------------------- the state of a model
-
-
-def learned_state(model: nn.Module) -> dict[str, Tensor]:
-    """Return what a model has learned, as contiguous tensors on the CPU.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        Any module. If it has a method ``checkpoint_state``, that method decides what counts
-        as learned (the rotation network leaves out the filters e2cnn expands from the
-        parameters); otherwise everything in its ``state_dict`` does.
-
-    Returns
-    -------
-    dict of str to torch.Tensor
-        Copies, which later training steps do not change.
-    """
-    own = getattr(model, "checkpoint_state", None)
-    state = own() if callable(own) else model.state_dict()
-    return {
-        name: tensor.detach().cpu().clone().contiguous()
-        for name, tensor in cast(Mapping[str, Tensor], state).items()
-    }
-
-
-def load_learned_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Load what :func:`learned_state` returned; the mode of the model stays as it was.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        A module of the same configuration.
-    state : mapping of str to torch.Tensor
-        Every tensor the model learns, and no other.
-
-    Raises
-    ------
-    ValueError
-        If a tensor is missing, unexpected, or of another shape.
-    """
-    own = getattr(model, "load_checkpoint_state", None)
-    if callable(own):
-        own(state)
-        return
-    try:
-        model.load_state_dict(dict(state), strict=True)
-    except RuntimeError as error:
-        detail = " ".join(str(error).split())
-        raise ValueError(f"the weights do not fit this model: {detail}") from error
-
-
-def describe_model(model: nn.Module) -> dict[str, Any]:
-    """Describe a model so that it can be built again: its class, its configuration, its size.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        A module built from one frozen dataclass, which it keeps as ``model.config``.
-
-    Returns
-    -------
-    dict
-        ``class``, ``config_class``, ``config`` and ``parameters`` (the number of trainable
-        numbers), all of which JSON can hold.
-
-    Raises
-    ------
-    TypeError
-        If the model has no dataclass ``config``.
-    """
-    config = getattr(model, "config", None)
-    if config is None or isinstance(config, type) or not dataclasses.is_dataclass(config):
-        raise TypeError(
-            f"{type(model).__name__} cannot be saved as a checkpoint: it must keep the dataclass "
-            f"it was built from as its attribute 'config'"
-        )
-    return {
-        "class": f"{type(model).__module__}.{type(model).__qualname__}",
-        "config_class": type(config).__name__,
-        "config": json.loads(json.dumps(dataclasses.asdict(cast(Any, config)))),
-        "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-    }
-
-
-def _build_model(
-    manifest: Mapping[str, Any], where: Path, model_class: type[nn.Module] | None
-) -> nn.Module:
-    """Build the model a manifest describes, with random weights."""
-    description = manifest["model"]
-    if model_class is not None and not _is_model_class(model_class):
-        raise TypeError(
-            f"model_class must be a class of networks, a subclass of torch.nn.Module, not "
-            f"{model_class!r}"
-        )
-    if model_class is None:
-        module_name, _, class_name = str(description["class"]).rpartition(".")
-        if not module_name.startswith(_MODELS):
-            raise ValueError(
-                f"{where} names the model class {description['class']}, which is not in "
-                f"utils.models; pass model_class to say which class to build"
-            )
-        try:
-            found = getattr(importlib.import_module(module_name), class_name)
-        except (ImportError, AttributeError) as error:
-            raise ValueError(
-                f"{where} needs the model class {description['class']}, which this version of "
-                f"utils ({utils.__version__}) does not have; the checkpoint was made with "
-                f"version {manifest['versions'].get('utils', 'unknown')}"
-            ) from error
-        if not _is_model_class(found):
-            raise ValueError(f"{where} names {description['class']}, which is not a model class")
-        model_class = found
-    config_class = getattr(
-        importlib.import_module(model_class.__module__), str(description["config_class"]), None
-    )
-    if not isinstance(config_class, type) or not dataclasses.is_dataclass(config_class):
-        raise ValueError(
-            f"{where} belongs to the configuration class {description['config_class']}, which is "
-            f"not beside {model_class.__name__}; it is a checkpoint of another model"
-        )
-    try:
-        config = config_class(**description["config"])
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{where} holds a configuration that cannot be used: {error}") from error
-    try:
-        return cast(Any, model_class)(config)
-    except TypeError as error:
-        raise ValueError(
-            f"{where} is a checkpoint of {description['class']}, from which no "
-            f"{model_class.__name__} can be built: {error}"
-        ) from error
-
-
-def _is_model_class(found: Any) -> TypeGuard[type[nn.Module]]:
-    return isinstance(found, type) and issubclass(found, nn.Module)
-
-
-def _with_seed(seed: int, build: Any) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build()
 
 
 # ---------------------------------------------------------------- writing
@@ -509,7 +366,7 @@ def load_checkpoint(
         state = safetensors.torch.load(content)
     except SafetensorError as error:
         raise ValueError(f"{path} is not a safetensors file: {error}") from error
-    model = _with_seed(0, lambda: _build_model(manifest, path, model_class))
+    model = _with_seed(0, lambda: build_model(manifest, path, model_class))
     try:
         load_learned_state(model, state)
     except ValueError as error:
@@ -576,7 +433,13 @@ def untrained_model(
     """
     path = _resolve(name_or_path)
     manifest = _read_manifest_beside(path)
-    return _with_seed(seed, lambda: _build_model(manifest, path, model_class)).eval()
+    return _with_seed(seed, lambda: build_model(manifest, path, model_class)).eval()
+
+
+def _with_seed(seed: int, build: Any) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()
 
 
 def mean_metric(names: Iterable[str | os.PathLike[str]], metric: str) -> tuple[float, float]:

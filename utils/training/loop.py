@@ -1,11 +1,11 @@
 """One training loop for every network of the book.
 
 The loop knows nothing about digits or molecules. An experiment describes itself as a
-:class:`Task`: how to build its model and its data, what its loss is, and what to measure.
-The loop does the rest, the same way on one core, on several processes and on a GPU, through
-Lightning Fabric: AdamW with the one-cycle schedule, a progress bar on standard error, metrics
-on the validation data after every epoch, and a state saved after every epoch from which the
-same command continues.
+:class:`~utils.training.task.Task`: how to build its model and its data, what its loss is, and
+what to measure. The loop does the rest, the same way on one core, on several processes and on a
+GPU, through Lightning Fabric: AdamW with the one-cycle schedule, a progress bar on standard
+error, metrics on the validation data after every epoch, and a state saved after every epoch from
+which the same command continues.
 
 **Why a continued run ends where an uninterrupted one does.** Two things could tell them apart:
 what is remembered between epochs, and chance. The first is saved in full (weights and
@@ -22,17 +22,14 @@ A recipe can name milestones: numbers of epochs after which the weights are kept
 with a manifest, as at the end. The training goes on with the exact weights, so that it ends where
 it would have ended without them.
 
-What is saved is safetensors and JSON, never a pickle. The state of epoch *n* is written under
-a new name before ``run.json`` points to it, so a kill at any instant leaves a ``run.json``
-whose state is whole.
+What is on disk between two epochs, and why a kill at any instant loses at most the epoch that
+is running, says :mod:`utils.training.run`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
-import json
 import math
 import os
 import sys
@@ -40,263 +37,39 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-import numpy as np
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from utils.data.cache import CacheError, ensure_writable, notice, sha256_of, write_atomically
+from utils.data.cache import CacheError, ensure_writable, notice
 from utils.training.capabilities import (
     Arithmetic,
-    Precision,
     bfloat16_is_fast,
     can_compile,
     choose_arithmetic,
 )
-from utils.training.checkpoint import (
-    describe_model,
-    holds_checkpoint,
-    learned_state,
-    load_learned_state,
-    save_checkpoint,
-)
+from utils.training.checkpoint import holds_checkpoint, save_checkpoint
+from utils.training.model_state import learned_state, load_learned_state
 from utils.training.optimizers import (
     load_optimizers,
     make_optimizers,
     optimizer_settings,
     optimizer_tensors,
 )
+from utils.training.recipe import Recipe
+from utils.training.run import Run, new_record, run_configuration
+from utils.training.seeding import epoch_generator, mixed_seed
+from utils.training.task import Batch, Task, TaskData
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["Batch", "Recipe", "Task", "TaskData", "TrainingResult", "epoch_generator", "train"]
+__all__ = ["TrainingResult", "train"]
 
-Batch = tuple[Tensor, ...]
-"""Tensors that share their first dimension, one row an example."""
-
-Split = Literal["validation", "test"]
-Optimizer = Literal["adamw", "muon"]
-Storage = Literal["float32", "float16"]
-
-RUN_FILE = "run.json"
-MILESTONES = "milestones"
-_RUN_FORMAT = 2
 _EVALUATION_ROWS = 500
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is optimised.
-
-    Parameters
-    ----------
-    epochs : int
-        Passes over the training data. The schedule is stretched over all of them.
-    batch_size : int
-        Examples a step, over all processes together.
-    learning_rate : float
-        Peak of the one-cycle schedule (Smith & Topin, 2019), which rises to it over the
-        share `warmup` of the steps and falls to almost zero along a cosine.
-    weight_decay : float
-        Decoupled weight decay of AdamW.
-    warmup : float
-        Share of the steps before the peak, between 0 and 1.
-    clip : float, optional
-        Largest norm of the gradient; longer ones are scaled down to it.
-    precision : {"32-true", "bf16-mixed", "native"}
-        Arithmetic of the forward and backward pass: single precision, bfloat16 where it is
-        safe, or the second of them on machines where it is fast and the first on others. The
-        manifest says for every process what it was.
-    compile : bool
-        Whether to compile the model with ``torch.compile``, where that works.
-    optimizer : {"adamw", "muon"}
-        AdamW for everything, or Muon for the matrices between hidden layers; see
-        :mod:`utils.training.optimizers`.
-    matrix_learning_rate : float
-        Peak of the schedule of Muon.
-    storage : {"float32", "float16"}
-        Arithmetic in which the weights are stored. With ``float16`` they are rounded after the
-        last epoch, before they are measured on the test data: what is measured is what is
-        stored.
-    milestones : tuple of int
-        Numbers of epochs, increasing, after which the weights are kept as a checkpoint of
-        their own, beside the one at the end. They are points on the way of one training, with
-        one schedule. Those from the last epoch on are left out.
-
-    Raises
-    ------
-    ValueError
-        If a number lies outside its range.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float = 0.01
-    warmup: float = 0.3
-    clip: float | None = None
-    precision: Precision = "32-true"
-    compile: bool = False
-    optimizer: Optimizer = "adamw"
-    matrix_learning_rate: float = 0.02
-    storage: Storage = "float32"
-    milestones: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Check every field."""
-        for name in ("epochs", "batch_size"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
-        for name in ("learning_rate", "matrix_learning_rate"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)!r}")
-        if not 0 <= self.weight_decay < math.inf:
-            raise ValueError(f"weight_decay must not be negative: {self.weight_decay!r}")
-        if not 0 < self.warmup < 1:
-            raise ValueError(f"warmup must lie between 0 and 1, not {self.warmup!r}")
-        if self.clip is not None and not 0 < self.clip < math.inf:
-            raise ValueError(f"clip must be positive or None, not {self.clip!r}")
-        for name, choices in (
-            ("precision", get_args(Precision)),
-            ("optimizer", get_args(Optimizer)),
-            ("storage", get_args(Storage)),
-        ):
-            if getattr(self, name) not in choices:
-                raise ValueError(
-                    f"{name} must be {' or '.join(choices)}, not {getattr(self, name)!r}"
-                )
-        self._check_milestones()
-
-    def _check_milestones(self) -> None:
-        """Check the milestones, and turn a list of them (from JSON) into a tuple."""
-        given = self.milestones
-        numbers = given if isinstance(given, (tuple, list)) else (None,)
-        whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in numbers)
-        if not whole or any(a >= b for a, b in itertools.pairwise(cast(Any, numbers))):
-            raise ValueError(
-                f"milestones must be increasing whole numbers of at least 1, such as (1, 2, 4), "
-                f"not {given!r}"
-            )
-        object.__setattr__(self, "milestones", tuple(numbers))
-
-
-class TaskData(Protocol):
-    """The data of a task, loaded and checked."""
-
-    @property
-    def training_size(self) -> int:
-        """Number of training examples."""
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """What the manifest says about the data; must hold a ``checksum``."""
-
-    def training_batch(self, rows: Tensor, epoch: int) -> Batch:
-        """Return training examples.
-
-        Parameters
-        ----------
-        rows : torch.Tensor
-            Shape ``(B,)``, int64: which examples.
-        epoch : int
-            The epoch, counted from 0. Augmentation must depend on nothing but the task, the
-            epoch and the row (see :func:`epoch_generator`), so that every process and every
-            continued run sees the same examples.
-
-        Returns
-        -------
-        tuple of torch.Tensor
-            Tensors with first dimension ``B``.
-        """
-
-    def evaluation(self, split: Split) -> Batch:
-        """Return all examples of the validation or the test data.
-
-        Parameters
-        ----------
-        split : {"validation", "test"}
-            Which data. The validation data are looked at after every epoch, the test data
-            after the last, and for the manifest at the milestones of the recipe; nothing in
-            the training depends on them.
-
-        Returns
-        -------
-        tuple of torch.Tensor
-            Tensors that share their first dimension.
-        """
-
-
-class Task(Protocol):
-    """An experiment, described: everything the loop has to be told.
-
-    A task is configuration only and cheap to make; its data are loaded by :meth:`load_data`.
-    """
-
-    @property
-    def name(self) -> str:
-        """Name on the command line, such as ``rotated-mnist``."""
-
-    @property
-    def preset(self) -> str:
-        """Name of the preset, such as ``small``."""
-
-    @property
-    def seed(self) -> int:
-        """Seed of the weights, the order of the examples, the augmentation and the noise."""
-
-    @property
-    def recipe(self) -> Recipe:
-        """How the network is optimised."""
-
-    def configuration(self) -> Mapping[str, Any]:
-        """Return whatever else decides the result, as something JSON can hold."""
-
-    def load_data(self) -> TaskData:
-        """Load and check the data, or say in one sentence what is missing."""
-
-    def build_model(self) -> nn.Module:
-        """Build the network with weights from the global random state."""
-
-    def loss(self, model: nn.Module, batch: Batch, progress: float) -> Tensor:
-        """Return the mean loss over a batch.
-
-        Parameters
-        ----------
-        model : torch.nn.Module
-            The network, wrapped for training: call it as ``model(...)`` and use none of its
-            other methods, or several processes would not average their gradients.
-        batch : tuple of torch.Tensor
-            What the data gave, on the device of the model.
-        progress : float
-            Share of the training steps already taken, from 0 to 1, for losses whose weights
-            change on the way.
-
-        Returns
-        -------
-        torch.Tensor
-            A scalar.
-        """
-
-    def metrics(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
-        """Return what to measure, one number an example; the loop takes the means.
-
-        Parameters
-        ----------
-        model : torch.nn.Module
-            The network itself, in evaluation mode and without gradients.
-        batch : tuple of torch.Tensor
-            Evaluation examples, on the device of the model.
-
-        Returns
-        -------
-        mapping of str to torch.Tensor
-            Each tensor of shape ``(B,)``.
-        """
+_ORDER, _NOISE = 101, 102  # streams of random numbers; tasks use small numbers
 
 
 @dataclass(frozen=True)
@@ -326,175 +99,6 @@ class TrainingResult:
     metrics: dict[str, float]
     checkpoint: Path | None
     milestones: tuple[Path, ...] = ()
-
-
-def epoch_generator(seed: int, epoch: int, stream: int = 0) -> torch.Generator:
-    """Return a generator that depends on nothing but its arguments.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of the run, not negative.
-    epoch : int
-        The epoch, counted from 0.
-    stream : int
-        Keeps different uses within an epoch apart.
-
-    Returns
-    -------
-    torch.Generator
-        A generator on the CPU.
-    """
-    return torch.Generator().manual_seed(_mix(seed, epoch, stream))
-
-
-def _mix(*numbers: int) -> int:
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
-
-
-_ORDER, _NOISE = 101, 102  # streams of the loop; tasks use small numbers
-
-
-# ---------------------------------------------------------------- the folder of a run
-
-
-class _Run:
-    """The folder of one run: ``run.json`` and the state of the last epoch."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder = folder
-        self.name = name
-        self.path = folder / RUN_FILE
-        self._lock: int | None = None
-
-    def inspect(self, configuration: dict[str, Any], resume: bool) -> dict[str, Any] | None:
-        """Return the record of an unfinished run of this configuration, or refuse."""
-        if self.folder.exists() and not self.folder.is_dir():
-            raise ValueError(f"{self.folder} is a file, but --output must name a folder")
-        try:
-            record = json.loads(self.path.read_text(encoding="utf-8"))
-            found = record["configuration"], record["status"], record["history"], record["format"]
-        except (FileNotFoundError, NotADirectoryError):
-            marks = sorted((self.folder / MILESTONES).glob(f"{self.name}-epoch*"))
-            for path in (self.checkpoint, self.checkpoint.with_suffix(".json"), *marks):
-                if path.exists():
-                    raise ValueError(
-                        f"{path} exists and is not replaced; choose another --output"
-                    ) from None
-            return None
-        except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{self.path} is damaged, so the run in it cannot be continued; choose another "
-                f"--output or move the folder away"
-            ) from error
-        stored, status, _, version = found
-        if version != _RUN_FORMAT:
-            raise ValueError(
-                f"{self.path} was written by another version of the book; choose another --output"
-            )
-        if configuration["data"] is None:  # not loaded yet; compared in a second call
-            stored = {**stored, "data": None}
-        difference = _first_difference(stored, configuration)
-        if difference is not None:
-            key, there, here = difference
-            raise ValueError(
-                f"{self.folder} holds a run of another configuration ({key} is {there} there and "
-                f"{here} here); choose another --output or move the folder away"
-            )
-        if status == "finished":
-            raise ValueError(
-                f"{self.folder} holds this run already, finished; choose another --output or move "
-                f"the folder away to train it again"
-            )
-        if not resume:
-            raise ValueError(
-                f"{self.folder} holds an unfinished run; leave out --no-resume to continue it, or "
-                f"choose another --output"
-            )
-        return dict(record)
-
-    @property
-    def checkpoint(self) -> Path:
-        """The file that the finished checkpoint is written to."""
-        return self.folder / f"{self.name}.safetensors"
-
-    def milestone(self, epoch: int) -> Path:
-        """Return the file that the weights after so many epochs are written to."""
-        return self.folder / MILESTONES / f"{self.name}-epoch{epoch}.safetensors"
-
-    def acquire(self) -> None:
-        """Keep a second process away from the folder for as long as this one lives."""
-        try:
-            import fcntl
-        except ImportError:  # no such locks on this system
-            return
-        self._lock = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self.release()
-            raise ValueError(
-                f"another process is training in {self.folder}; wait for it or choose another "
-                f"--output"
-            ) from None
-
-    def release(self) -> None:
-        """Let other processes use the folder again."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Replace the record of the run on disk."""
-        text = json.dumps(record, indent=1, allow_nan=False) + "\n"
-        write_atomically(self.path, lambda stream: _discard(stream.write(text.encode())))
-
-    def save_state(self, record: dict[str, Any], epoch: int, tensors: dict[str, Tensor]) -> None:
-        """Write the tensors under a new name, point to them, and only then drop the old ones."""
-        path = self.folder / f"epoch-{epoch:04d}.safetensors"
-        content = safetensors.torch.save(tensors)
-        digest = write_atomically(path, lambda stream: _discard(stream.write(content)))
-        record["state"] = {"file": path.name, "sha256": digest}
-        record["epoch"] = epoch
-        self.write(record)
-        self.drop_states(keep=path)
-
-    def drop_states(self, keep: Path | None = None) -> None:
-        """Delete the states of all epochs but one."""
-        for path in self.folder.glob("epoch-????.safetensors"):
-            if path != keep:
-                path.unlink(missing_ok=True)
-
-    def load_state(self, record: Mapping[str, Any]) -> dict[str, Tensor]:
-        """Return the tensors of the state that the record points to, once their checksum agrees."""
-        path = self.folder / str(record["state"]["file"])
-        if not path.exists() or sha256_of(path) != record["state"]["sha256"]:
-            raise ValueError(
-                f"{path}, the state of the unfinished run, is missing or damaged, so the run "
-                f"cannot be continued; choose another --output or move the folder away"
-            )
-        return safetensors.torch.load_file(path)
-
-
-def _discard(_: object) -> None:
-    return None
-
-
-def _first_difference(there: Any, here: Any, prefix: str = "") -> tuple[str, str, str] | None:
-    """Return the name of the first setting that differs, and its two values."""
-    if isinstance(there, dict) and isinstance(here, dict):
-        for key in sorted(set(there) | set(here)):
-            inner = _first_difference(there.get(key), here.get(key), f"{prefix}{key}.")
-            if inner is not None:
-                return inner
-        return None
-    if there == here:
-        return None
-    shorten = [text if len(text) <= 24 else text[:21] + "…" for text in (str(there), str(here))]
-    return prefix.rstrip("."), shorten[0], shorten[1]
-
-
-# ---------------------------------------------------------------- the loop
 
 
 def _own_rank() -> int:
@@ -691,15 +295,16 @@ def train(
     recipe = task.recipe
     accelerator = _find_accelerator(devices, accelerator)
     resume = resume or _own_rank() > 0  # the first process has decided
-    run = _Run(Path(output), name or f"{task.name}-{task.preset}-seed{task.seed}")
+    run = Run(Path(output), name or f"{task.name}-{task.preset}-seed{task.seed}")
     began = time.monotonic()
     with torch.random.fork_rng(), _threads(threads):
         torch.manual_seed(task.seed)
         model = task.build_model().train()
-        run.inspect(_settings(task, model, None), resume)  # refuse before the data are loaded
+        # Refuse before the data are loaded.
+        run.inspect(run_configuration(task, model, None), resume)
         data = task.load_data()
         _check_sizes(task, data.training_size, devices)
-        settings = _settings(task, model, str(data.facts["checksum"]))
+        settings = run_configuration(task, model, str(data.facts["checksum"]))
         run.inspect(settings, resume)
         if _own_rank() == 0:
             try:
@@ -713,7 +318,7 @@ def train(
             run.acquire()
         try:
             # Again, now that no one else can write.
-            record = run.inspect(settings, resume) or _new_record(settings)
+            record = run.inspect(settings, resume) or new_record(settings)
             stretch = {
                 "from_epoch": record["epoch"],
                 "devices": devices,
@@ -737,38 +342,6 @@ def train(
             run.release()
 
 
-def _new_record(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the record of a run that has not begun."""
-    return {
-        "format": _RUN_FORMAT,
-        "status": "unfinished",
-        "configuration": settings,
-        "epoch": 0,
-        "state": None,
-        "history": [],
-        "processes": [],
-    }
-
-
-def _settings(task: Task, model: nn.Module, checksum: str | None) -> dict[str, Any]:
-    """Return everything that decides the result, as JSON would give it back."""
-    description = describe_model(model)
-    recipe = dataclasses.asdict(task.recipe)
-    if not task.recipe.milestones:  # so that runs from before there were any continue
-        del recipe["milestones"]
-    settings = {
-        "task": task.name,
-        "preset": task.preset,
-        "seed": task.seed,
-        "recipe": recipe,
-        "model": {"class": description["class"], **description["config"]},
-        "options": dict(task.configuration()),
-        "data": checksum,
-    }
-    plain: dict[str, Any] = json.loads(json.dumps(settings))
-    return plain
-
-
 class _Loop:
     """One process of one run."""
 
@@ -778,7 +351,7 @@ class _Loop:
         task: Task,
         data: TaskData,
         model: nn.Module,
-        run: _Run,
+        run: Run,
         record: dict[str, Any],
         progress: bool,
         facts: Mapping[str, Any],
@@ -859,7 +432,7 @@ class _Loop:
         order = torch.randperm(
             self.data.training_size, generator=epoch_generator(task.seed, epoch, _ORDER)
         )
-        torch.manual_seed(_mix(task.seed, epoch, _NOISE, fabric.global_rank))
+        torch.manual_seed(mixed_seed(task.seed, epoch, _NOISE, fabric.global_rank))
         losses = torch.zeros((), dtype=torch.float64, device=fabric.device)
         self.trained.train()
         for step in range(self.steps):
@@ -887,7 +460,7 @@ class _Loop:
             )
         _average_statistics(fabric, self.model)
         values = _evaluate(
-            fabric, task, self.model, self.validation, _mix(task.seed, epoch, _NOISE, 1 << 20)
+            fabric, task, self.model, self.validation, mixed_seed(task.seed, epoch, _NOISE, 1 << 20)
         )
         self.epoch = epoch + 1
         self.history.append(
@@ -967,7 +540,7 @@ class _Loop:
 
     def _test(self) -> dict[str, float]:
         """Measure on the test data; the validation metrics are those after the last epoch."""
-        seed = _mix(self.task.seed, self.epoch, _NOISE, 1 << 21)
+        seed = mixed_seed(self.task.seed, self.epoch, _NOISE, 1 << 21)
         test = self.data.evaluation("test")
         values = _evaluate(self.fabric, self.task, self.model, test, seed)
         metrics = {f"test_{key}": value for key, value in values.items()}

@@ -17,13 +17,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from utils.training.loop import Recipe
+from utils.training.recipe import Recipe
 
 __all__ = [
     "Muon",
@@ -156,7 +155,7 @@ def make_optimizers(model: nn.Module, recipe: Recipe) -> list[torch.optim.Optimi
     ----------
     model : torch.nn.Module
         The network.
-    recipe : utils.training.loop.Recipe
+    recipe : utils.training.recipe.Recipe
         How it is optimised.
 
     Returns

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from utils.training.digit_vae import DigitVAE
-from utils.training.digit_zoo import DigitZoo, Species
-from utils.training.loop import Recipe, Task
-from utils.training.qm9_vae import QM9VAE
-from utils.training.rotated_mnist import Angles, Architecture, RotatedMNIST
+from utils.training.recipe import Recipe
+from utils.training.task import Task
+from utils.training.tasks.digit_vae import DigitVAE
+from utils.training.tasks.digit_zoo import DigitZoo, Species
+from utils.training.tasks.qm9_vae import QM9VAE
+from utils.training.tasks.rotated_mnist import Angles, Architecture, RotatedMNIST
 
 __all__ = [
     "EXPERIMENTS",

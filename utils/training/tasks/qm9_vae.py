@@ -15,7 +15,9 @@ from utils.data.checksum import data_checksum
 from utils.data.qm9 import DenseGraphs, Ties, load_dense, random_tie_ranks, tied_molecules
 from utils.models.baselines import gaussian_kl
 from utils.models.graph_vae import GraphVAE, GraphVAEConfig, exact_match, reconstruction_nats
-from utils.training.loop import Batch, Recipe, Split, epoch_generator
+from utils.training.recipe import Recipe
+from utils.training.seeding import epoch_generator
+from utils.training.task import Batch, Split
 
 __all__ = ["QM9VAE", "MoleculeData"]
 

@@ -17,8 +17,9 @@ from utils.models.baselines import (
     gaussian_kl,
     negative_elbo,
 )
-from utils.training.loop import Batch, Recipe
-from utils.training.rotated_mnist import DigitSettings
+from utils.training.recipe import Recipe
+from utils.training.task import Batch
+from utils.training.tasks.rotated_mnist import DigitSettings
 
 __all__ = ["DigitVAE"]
 
@@ -27,8 +28,8 @@ __all__ = ["DigitVAE"]
 class DigitVAE(DigitSettings):
     """Learn a code of turned digits without labels, by a variational auto-encoder.
 
-    The digits are those of :class:`utils.training.rotated_mnist.RotatedMNIST` with the same
-    settings; the labels come along and are not used.
+    The digits are those of :class:`utils.training.tasks.rotated_mnist.RotatedMNIST` with the
+    same settings; the labels come along and are not used.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ class DigitVAE(DigitSettings):
     recipe : Recipe
         How the network is optimised.
     source, training_size, validation_size, test_size, angles, seed
-        As in :class:`utils.training.rotated_mnist.DigitSettings`.
+        As in :class:`utils.training.tasks.rotated_mnist.DigitSettings`.
     beta : float
         Weight of the divergence in the loss, not negative; 1 for the evidence lower bound.
     network : mapping
