@@ -421,8 +421,8 @@ def refresh(
     notebook, used, megabytes = execute(path, machine_speed=machine_speed)
     measured = Measured(
         key,
-        cpu_seconds=round(used.cpu_seconds, 1),
-        reference_seconds=round(used.reference_seconds, 1),
+        cpu_seconds=round(used.cpu_seconds, 3),
+        reference_seconds=round(used.reference_seconds, 3),
         speed=round(used.speed, 3),
         megabytes=round(megabytes),
     )
