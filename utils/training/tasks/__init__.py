@@ -6,7 +6,6 @@ others share; :mod:`~utils.training.tasks.digit_vae` encodes them without labels
 :mod:`~utils.training.tasks.qm9_vae` encodes molecular graphs.
 
 A new experiment is one file here with a class that has the members of
-:class:`utils.training.task.Task`, and an entry for its presets in
-:data:`utils.training.presets.EXPERIMENTS`; the loop, the command line and the checkpoints take
-it as it is.
+:class:`utils.training.task.Task`, and an entry with its presets in
+:mod:`utils.training.presets`; the loop, the command line and the checkpoints take it as it is.
 """
