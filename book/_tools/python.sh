@@ -12,7 +12,9 @@ for version in 3.14 3.13 3.12 3.11; do
         fi
     done
 done
-command -v python3.14 python3.13 python3.12 python3.11 python3 python 2>/dev/null | while read -r found; do
+# One name at a time: `command -v` of some shells looks at its first argument only.
+for name in python3.14 python3.13 python3.12 python3.11 python3 python; do
+    found=$(command -v "$name" 2>/dev/null) || continue
     if "$found" -c "" >/dev/null 2>&1; then
         echo "$found"
         break

@@ -107,6 +107,19 @@ def test_a_name_on_the_path_that_does_not_run_is_passed_over(root, tmp_path):
     assert done.stdout.strip() == str(here)
 
 
+@pytest.mark.parametrize("name", ["python3.12", "python3"])
+def test_a_python_that_does_not_fit_is_named_so_that_the_doctor_can_say_why(root, tmp_path, name):
+    """As with Debian's Python before python3-venv is installed: it runs, and has no ensurepip."""
+    unfit = tmp_path / name
+    unfit.write_text('#!/bin/sh\ncase "$2" in *ensurepip*) exit 1 ;; esac\nexit 0\n')
+    unfit.chmod(0o755)
+    script = root / "book" / "_tools" / "python.sh"
+    done = subprocess.run(
+        ["/bin/sh", str(script)], env={"PATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == str(unfit)
+
+
 # ---------------------------------------------------------------- the installer
 
 
