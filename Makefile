@@ -10,8 +10,9 @@ PORT ?= 8000
 CUDA ?=
 # Paths are relative, so that a folder whose name has a space in it does no harm.
 BIN := $(VENV)/bin
-READERS := $(VENV)/.readers
-DEVELOPERS := $(VENV)/.developers
+# With CUDA=1 they are stamps of their own, so that it changes an environment that is there.
+READERS := $(VENV)/.readers$(if $(CUDA),-cuda)
+DEVELOPERS := $(VENV)/.developers$(if $(CUDA),-cuda)
 INDEX := _build/html/index.html
 NB := chapters/*.ipynb
 # The molecules are prepared once on each machine, before a chapter asks for them.
@@ -38,11 +39,11 @@ preflight:
 
 $(READERS): $(LOCKS) pyproject.toml | preflight
 	@$(INSTALL)
-	@touch $@
+	@touch $(VENV)/.readers $@
 
 $(DEVELOPERS): requirements-dev.txt $(LOCKS) pyproject.toml | preflight
 	@$(INSTALL) --developers
-	@touch $(READERS) $@
+	@touch $(VENV)/.readers $(VENV)/.developers $(READERS) $@
 
 env: $(READERS)  ## make or refresh the environment for reading and running
 env-dev: $(DEVELOPERS)  ## make or refresh the environment for developing
