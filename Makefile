@@ -25,7 +25,7 @@ INSTALL := "$(PYTHON)" book/_tools/install.py --venv "$(VENV)" $(if $(CUDA),--cu
 
 help:  ## list the commands
 	@echo "make COMMAND, where COMMAND is one of"
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12 | sed 's/^/  /'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # -- environment: made when missing, refreshed when the locks or pyproject.toml change
 
