@@ -19,6 +19,7 @@ this was tried the lock took 16 seconds by uv and 230 by pip.
 from __future__ import annotations
 
 import argparse
+import http.client
 import os
 import re
 import subprocess
@@ -101,7 +102,7 @@ def reachable(address: str, seconds: float = PROBE_SECONDS) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=seconds) as answer:
             return bool(answer.status < 400)
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return False
 
 
@@ -299,7 +300,13 @@ def install(folder: Path, *, cuda: bool = False, developers: bool = False) -> No
         If a step did not work.
     """
     environment = Environment(folder)
-    if not environment.python.is_file():
+    if environment.python.is_symlink() and not environment.python.exists():
+        raise InstallError(
+            f"{folder} belongs to a Python that is not there any more: remove that folder, and "
+            "call make again."
+        )
+    # Without pip it is what an interrupted call left; to make it again there completes it.
+    if not environment.python.is_file() or _call(environment.pip("--version")).returncode:
         name = ".".join(str(number) for number in sys.version_info[:3])
         print(f"== making a virtual environment with Python {name} ({sys.executable})", flush=True)
         _must([sys.executable, "-m", "venv", str(folder)], "Making the virtual environment")

@@ -233,6 +233,26 @@ def test_what_is_there_stays_unless_another_build_is_wanted(monkeypatch, held, c
     assert any("uninstall" in command for command in calls.made) is (cuda and "+cpu" in held)
 
 
+@pytest.mark.parametrize("has_pip", [True, False])
+def test_an_environment_that_was_left_half_made_is_completed(monkeypatch, tmp_path, has_pip):
+    monkeypatch.setattr(install, "install_torch", lambda *_, **__: None)
+    python = Environment(tmp_path).python
+    python.parent.mkdir(parents=True)
+    python.write_text("")
+    calls = Calls(monkeypatch, works="pip-version-check --version" if has_pip else " -m venv ")
+    with pytest.raises(InstallError, match=r"requirements\.txt did not work"):
+        install.install(tmp_path)
+    assert any(" -m venv " in command for command in calls.made) is not has_pip
+
+
+def test_an_environment_whose_python_is_gone_is_named(tmp_path):
+    python = Environment(tmp_path).python
+    python.parent.mkdir(parents=True)
+    python.symlink_to(tmp_path / "gone")
+    with pytest.raises(InstallError, match="not there any more"):
+        install.install(tmp_path)
+
+
 def test_pip_takes_over_where_uv_cannot(monkeypatch, capsys):
     calls = Calls(monkeypatch, works="-m pip ")
     install.install_lock(HERE, "requirements.txt")
