@@ -8,11 +8,12 @@ PYTHON ?= $(shell sh book/_tools/python.sh)
 PORT ?= 8000
 # CUDA=1 installs the build of PyTorch for NVIDIA's cards in place of the one for processors.
 CUDA ?=
+GPU := $(filter 1 yes,$(CUDA))
 # Paths are relative, so that a folder whose name has a space in it does no harm.
 BIN := $(VENV)/bin
 # With CUDA=1 they are stamps of their own, so that it changes an environment that is there.
-READERS := $(VENV)/.readers$(if $(CUDA),-cuda)
-DEVELOPERS := $(VENV)/.developers$(if $(CUDA),-cuda)
+READERS := $(VENV)/.readers$(if $(GPU),-cuda)
+DEVELOPERS := $(VENV)/.developers$(if $(GPU),-cuda)
 INDEX := _build/html/index.html
 NB := chapters/*.ipynb
 # The molecules are prepared once on each machine, before a chapter asks for them.
@@ -21,7 +22,11 @@ DATA := $(BIN)/python -c 'from utils.data.qm9 import load_dense; load_dense()'
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 SPHINX := PATH="$$(cd "$(BIN)" && pwd):$$PATH" $(BIN)/jupyter-book build . -W -n --keep-going -q
 LOCKS := requirements.txt requirements-torch.txt requirements-uv.txt
-INSTALL := "$(PYTHON)" book/_tools/install.py --venv "$(VENV)" $(if $(CUDA),--cuda)
+INSTALL := "$(PYTHON)" book/_tools/install.py --venv "$(VENV)" $(if $(GPU),--cuda)
+
+# The environment's own Python is examined where there is one, and else the one that would make it.
+EXAMINED := $(shell "$(BIN)/python" -c "" 2>/dev/null && echo "$(BIN)/python" || echo "$(PYTHON)")
+DOCTOR := test -n "$(EXAMINED)" || { echo "error: no Python was found: install Python 3.11 to 3.14, or call make PYTHON=/path/to/python3"; exit 1; }; "$(EXAMINED)" book/_tools/doctor.py
 
 help:  ## list the commands
 	@echo "make COMMAND, where COMMAND is one of"
@@ -30,12 +35,10 @@ help:  ## list the commands
 # -- environment: made when missing, refreshed when the locks or pyproject.toml change
 
 doctor:  ## look at this machine and say what would not work, and what mends it
-	@test -n "$(PYTHON)" || { echo "error: no Python was found: install Python 3.11 to 3.14, or call make PYTHON=/path/to/python3"; exit 1; }
-	@"$(PYTHON)" book/_tools/doctor.py $(if $(CUDA),--cuda)
+	@$(DOCTOR) $(if $(GPU),--cuda)
 
 preflight:
-	@test -n "$(PYTHON)" || { echo "error: no Python was found: install Python 3.11 to 3.14, or call make PYTHON=/path/to/python3"; exit 1; }
-	@"$(PYTHON)" book/_tools/doctor.py --quiet $(if $(CUDA),--cuda)
+	@$(DOCTOR) --quiet $(if $(GPU),--cuda)
 
 $(READERS): $(LOCKS) pyproject.toml | preflight
 	@$(INSTALL)

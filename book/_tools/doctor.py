@@ -31,6 +31,13 @@ LIBRARIES = {
     "libexpat.so.1": "libexpat1",
     "libstdc++.so.6": "libstdc++6",
 }
+FEDORA = {
+    "libxrender1": "libXrender",
+    "libxext6": "libXext",
+    "libx11-6": "libX11",
+    "libexpat1": "expat",
+    "libstdc++6": "libstdc++",
+}
 
 
 @dataclass(frozen=True)
@@ -83,9 +90,11 @@ def check_python(version: Sequence[int] = tuple(sys.version_info[:3])) -> Findin
     name = ".".join(str(number) for number in version[:3])
     if not OLDEST <= tuple(version[:2]) <= NEWEST:
         wanted = f"{OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}"
+        mend = f"install one of them, or name it: make book PYTHON=/path/to/python{NEWEST[0]}.13"
+        if sys.prefix != sys.base_prefix:
+            mend = f"remove {sys.prefix}, then {mend}"
         return Finding(
-            f"Python {name} at {sys.executable} does not fit: the book runs on {wanted}.",
-            f"install one of them, or name it: make book PYTHON=/path/to/python{NEWEST[0]}.13",
+            f"Python {name} at {sys.executable} does not fit: the book runs on {wanted}.", mend
         )
     missing = [part for part in ("venv", "ensurepip") if importlib.util.find_spec(part) is None]
     if missing:
@@ -187,8 +196,7 @@ def check_libraries(loads: Callable[[str], bool] = _loads, system: str = sys.pla
         return Finding("No system libraries are needed here")
     missing = {name: package for name, package in LIBRARIES.items() if not loads(name)}
     if missing:
-        fedora = {"libxrender1": "libXrender", "libxext6": "libXext", "libx11-6": "libX11"}
-        names = [fedora.get(package, package.rstrip("016-")) for package in missing.values()]
+        names = [FEDORA[package] for package in missing.values()]
         return Finding(
             f"RDKit cannot draw molecules here: {', '.join(missing)} cannot be loaded.",
             _install(" ".join(missing.values()), " ".join(names)),

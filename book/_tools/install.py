@@ -9,7 +9,8 @@ Where that cannot be reached, the build of the package index is taken, with a no
 ``make CUDA=1 env`` asks for the CUDA build. A wheel in a folder that pip is configured to look
 into (``find-links``) is taken before any download.
 
-*All else comes from the lock*, with hashes, and without resolving anything: what the lock does
+*All else comes from the lock*, with hashes (the CPU build of PyTorch alone is checked only against
+what its own index says), and without resolving anything: what the lock does
 not name is not installed.
 
 *uv installs, and pip does where uv cannot be had.* Both read the same files. On the machine where
@@ -192,8 +193,9 @@ def torch_commands(
                 "the CPU build, about 200 MB to download",
                 environment.pip("install", "--no-deps", "--index-url", TORCH_CPU_INDEX, pin),
             )
+        reason = "did not give its build" if index else "cannot be reached"
         notice = (
-            "PyTorch's own index cannot be reached, so the build for CUDA is taken: "
+            f"PyTorch's own index {reason}, so the build for CUDA is taken: "
             "about 3 GB to download and 5.5 GB on disk; the book runs the same"
         )
     else:

@@ -51,6 +51,7 @@ def test_a_bare_machine_is_told_which_libraries_it_lacks():
     assert not bare.good
     assert "libXrender.so.1" in bare.what
     assert "libXext" not in bare.what
+    assert doctor.FEDORA.keys() == {*doctor.LIBRARIES.values()}
     assert "ibxrender" in bare.mend.lower()
     assert doctor.check_libraries(lambda name: True, "linux").good
     assert doctor.check_libraries(lambda name: False, "darwin").good
@@ -135,6 +136,7 @@ def test_on_linux_the_cpu_build_is_asked_of_its_own_index_first():
     assert "200 MB" in second[0]
     assert all("requirements-torch.txt" in command for _, command in rest)
     assert "3 GB" in rest[0][0]
+    assert "did not give its build" in rest[0][0]
 
 
 def test_without_that_index_the_size_of_what_comes_is_said():
