@@ -105,6 +105,9 @@ COMPILE = "from utils.training.capabilities import can_compile; print(can_compil
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.skipif(
+    " " in torch.__file__, reason="PyTorch's libraries are not found in a folder with a space"
+)
 def test_the_trial_of_the_compiler_sees_that_there_is_one() -> None:
     assert can_compile()
 
