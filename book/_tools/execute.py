@@ -83,7 +83,8 @@ def chapters(root: Path = ROOT, *, only: str | None = None) -> list[Path]:
     root : pathlib.Path
         The repository.
     only : str, optional
-        The number of one chapter, for example ``"07"``.
+        The number of one chapter, for example ``"07"``, which has its companion pages with it;
+        or that of one companion page, ``"07a"``.
 
     Returns
     -------
@@ -95,10 +96,10 @@ def chapters(root: Path = ROOT, *, only: str | None = None) -> list[Path]:
     FileNotFoundError
         If no chapter has that number, or there is none at all.
     """
-    found = sorted((root / "chapters").glob("[0-9][0-9]_*.ipynb"))
+    found = sorted((root / "chapters").glob("[0-9][0-9]*_*.ipynb"))
     if only is not None:
-        number = only.zfill(2)
-        found = [path for path in found if path.name.startswith(f"{number}_")]
+        number = only.zfill(3 if only[-1:].isalpha() else 2)
+        found = [path for path in found if path.name.startswith(number)]
         if not found:
             raise FileNotFoundError(
                 f"There is no chapter {number}: call with the number of a file in chapters/, "
