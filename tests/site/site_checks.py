@@ -148,6 +148,14 @@ CLIPPED = """() => [...document.querySelectorAll("span.math mjx-container")].fil
 """Returns the formulas in a line whose end cannot be seen, nor reached by scrolling."""
 
 
+SMALL = """() => [...document.querySelectorAll("figure.book-figure > svg")].filter((svg) => {
+  const box = svg.getBoundingClientRect();
+  return svg.checkVisibility() && box.width > 1
+    && box.width < parseFloat(getComputedStyle(svg).getPropertyValue("--least") || "0") - 1;
+}).length"""
+"""Returns how many figures, or columns of them, are shown with letters under nine pixels."""
+
+
 def shown_outputs(notebook: Path) -> int:
     """Count the code cells of a notebook whose outputs a page should show."""
     count = 0

@@ -13,6 +13,7 @@ from site_checks import (
     CLIPPED,
     FORMULAS,
     IMAGES,
+    SMALL,
     bad_formulas,
     bad_images,
     bad_outputs,
@@ -120,7 +121,7 @@ def test_chapter_has_formulas_and_pictures(
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", [*NOTEBOOKS, "book/notation", "book/glossary"])
-def test_no_formula_is_cut_off_on_a_phone(
+def test_on_a_phone_no_formula_is_cut_off_and_no_label_too_small(
     site: Path, serve: Callable[[Path], str], visit: Visit, name: str
 ) -> None:
     visit.open(f"{serve(site)}{name}.html")
@@ -129,6 +130,7 @@ def test_no_formula_is_cut_off_on_a_phone(
         visit.tab.set_viewport_size({"width": width, "height": 800})
         visit.tab.wait_for_timeout(200)
         assert visit.tab.evaluate(CLIPPED) == [], f"{width} pixels"
+        assert visit.tab.evaluate(SMALL) == 0, f"{width} pixels"
 
 
 @pytest.mark.browser

@@ -153,7 +153,9 @@ def test_a_chapter_is_stored_executed_from_top_to_bottom(path):
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     outputs = [out for cell in cells for out in cell.outputs]
     core = re.match(r"\d\d_", path.stem)
-    assert len(outputs) >= (10 if core else 1), "a chapter without stored outputs would pass every comparison"
+    assert len(outputs) >= (10 if core else 1), (
+        "a chapter without stored outputs would pass every comparison"
+    )
     assert not [out for out in outputs if out.get("name") == "stderr"]
     for cell in cells:
         allowed = "raises-exception" in cell.metadata.get("tags", [])
