@@ -29,6 +29,11 @@ class AxiomReport:
         Whether every ``a`` has a ``b`` with ``ab = ba = e``; false without an identity.
     counterexample : str
         The first thing that went wrong, in words; empty if nothing did.
+
+    Examples
+    --------
+    >>> AxiomReport(True, True, True, False, "1 has no inverse").holds
+    False
     """
 
     closure: bool
@@ -66,12 +71,10 @@ def check_axioms(table: np.ndarray) -> AxiomReport:
     AxiomReport
         One flag per axiom and the first counterexample in words.
 
-    Raises
-    ------
-    ValueError
-        If the table is empty or not square.
-    TypeError
-        If the table does not hold integers.
+    Examples
+    --------
+    >>> print(check_axioms(np.array([[0, 1], [1, 1]])))
+    closure holds, associativity holds, identity holds, inverses fails (1 has no inverse)
     """
     table = check_table_form(table)
     n = len(table)
@@ -118,6 +121,17 @@ def find_identity(table: np.ndarray) -> int | None:
     neutral = (table == everyone).all(axis=1) & (table == everyone[:, None]).all(axis=0)
     found = np.flatnonzero(neutral)
     return int(found[0]) if len(found) else None
+
+
+def passes_light(table: np.ndarray, identity: int) -> bool:
+    """Light's test: the middle factor of ``(xa)y = x(ay)`` need only run over generators."""
+    generators: list[int] = []
+    reached = np.array([identity])
+    while len(reached) < len(table):
+        missing = np.setdiff1d(np.arange(len(table)), reached)
+        generators.append(int(missing[0]))
+        reached = closure(table, generators, identity)
+    return all(np.array_equal(table[table[:, a]], table[:, table[a]]) for a in generators)
 
 
 def closure(table: np.ndarray, generators: Iterable[int], identity: int) -> np.ndarray:

@@ -14,7 +14,6 @@ from functools import cached_property
 import torch
 
 from utils._checks import check_whole
-from utils.groups._checks import check_elements
 from utils.groups.action import Action, Group
 from utils.groups.families import LARGEST_SYMMETRIC, cyclic, symmetric
 from utils.groups.finite import FiniteGroup
@@ -71,13 +70,12 @@ class CyclicShifts(Action):
 
     @property
     def order(self) -> int:
-        """The number of group elements."""
+        """The number of group elements, ``n``."""
         return self.degree
 
     def act(self, elements: int | torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Shift every member of ``x``, shape ``(B, ..., n)``, by one number or its own of ``B``."""
-        self.check(x)
-        index = check_elements(elements, x.shape[0], self.order, x.device)
+        index = self.check_numbers(elements, x)
         if index.ndim == 0:
             return torch.roll(x, int(index), dims=-1)
         steps = torch.arange(self.degree, device=x.device)

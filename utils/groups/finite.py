@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from utils._checks import check_whole
 from utils.groups._checks import read_only
 from utils.groups.action import Group
 from utils.groups.axioms import (
@@ -21,6 +22,7 @@ from utils.groups.axioms import (
     check_table_form,
     closure,
     find_identity,
+    passes_light,
 )
 
 __all__ = [
@@ -54,12 +56,13 @@ class FiniteGroup(Group):
         Shape ``(order, n)``: the permutation by which each element moves the ``n`` points that
         the family is named after. ``None`` if the group comes without such points.
 
-    Raises
-    ------
-    ValueError
-        If the table breaks a group axiom, or the labels do not match it.
-    TypeError
-        If the table does not hold integers.
+    Examples
+    --------
+    >>> signs = FiniteGroup("C_2", np.array([[0, 1], [1, 0]]), ("+", "-"))
+    >>> signs
+    FiniteGroup(name='C_2', order=2)
+    >>> signs.labels[signs.multiply(1, 1)]
+    '+'
     """
 
     name: str
@@ -78,7 +81,7 @@ class FiniteGroup(Group):
         latin = (np.sort(table, axis=0) == everyone[:, None]).all() and (
             np.sort(table, axis=1) == everyone
         ).all()
-        if identity is None or not latin or not self._passes_light(table, identity):
+        if identity is None or not latin or not passes_light(table, identity):
             raise ValueError(
                 f"The table given for {self.name} is not that of a group: {check_axioms(table)}."
             )
@@ -94,17 +97,6 @@ class FiniteGroup(Group):
         if self.natural_images is not None:
             images = read_only(np.asarray(self.natural_images, dtype=np.int64))
             object.__setattr__(self, "natural_images", images)
-
-    @staticmethod
-    def _passes_light(table: np.ndarray, identity: int) -> bool:
-        """Light's test: the middle factor of ``(xa)y = x(ay)`` need only run over generators."""
-        generators: list[int] = []
-        reached = np.array([identity])
-        while len(reached) < len(table):
-            missing = np.setdiff1d(np.arange(len(table)), reached)
-            generators.append(int(missing[0]))
-            reached = closure(table, generators, identity)
-        return all(np.array_equal(table[table[:, a]], table[:, table[a]]) for a in generators)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FiniteGroup) and np.array_equal(self.table, other.table)
@@ -167,117 +159,37 @@ class FiniteGroup(Group):
         return np.array_equal(self.table, self.table.T)
 
     def multiply(self, *factors: int) -> int:
-        """Multiply elements, from left to right; the empty product is the identity.
-
-        Parameters
-        ----------
-        *factors : int
-            Elements of the group.
-
-        Returns
-        -------
-        int
-            The product.
-
-        Raises
-        ------
-        ValueError
-            If a factor is not an element.
-        """
+        """Multiply elements, from left to right; the empty product is the identity."""
         product = self.identity
         for factor in factors:
-            product = int(self.table[product, self._check_element(factor)])
+            product = int(self.table[product, self.check_element(factor)])
         return product
 
     def inverse(self, element: int) -> int:
-        """Return the inverse of one element.
-
-        Parameters
-        ----------
-        element : int
-            An element of the group.
-
-        Returns
-        -------
-        int
-            The element ``b`` with ``ab = ba = e``.
-
-        Raises
-        ------
-        ValueError
-            If the argument is not an element.
-        """
-        return int(self.inverses[self._check_element(element)])
+        """Return the element ``b`` with ``ab = ba = e``."""
+        return int(self.inverses[self.check_element(element)])
 
     def element_order(self, element: int) -> int:
-        """Return the smallest ``m >= 1`` with ``a ** m = e``.
-
-        Parameters
-        ----------
-        element : int
-            An element of the group.
-
-        Returns
-        -------
-        int
-            The order of the element.
-
-        Raises
-        ------
-        ValueError
-            If the argument is not an element.
-        """
-        power, order = self._check_element(element), 1
+        """Return the smallest ``m >= 1`` with ``a ** m = e``."""
+        power, order = self.check_element(element), 1
         while power != self.identity:
             power, order = int(self.table[power, element]), order + 1
         return order
 
     def subgroup(self, *generators: int) -> tuple[int, ...]:
-        """Return the elements of the subgroup that some elements generate.
-
-        Parameters
-        ----------
-        *generators : int
-            Elements of the group; none of them gives the trivial subgroup.
-
-        Returns
-        -------
-        tuple
-            The elements of the subgroup, sorted.
-
-        Raises
-        ------
-        ValueError
-            If an argument is not an element.
-        """
-        checked = [self._check_element(a) for a in generators]
+        """Return the sorted elements of the subgroup that some elements generate."""
+        checked = [self.check_element(a) for a in generators]
         return tuple(int(a) for a in closure(self.table, checked, self.identity))
 
     def check_axioms(self) -> AxiomReport:
-        """Check the axioms over all triples; see :func:`~utils.groups.check_axioms`.
-
-        Returns
-        -------
-        AxiomReport
-            One flag per axiom.
-        """
+        """Check the axioms over all triples; see :func:`~utils.groups.check_axioms`."""
         return check_axioms(self.table)
 
     def natural_action(self) -> SetAction:
         """Return the action on the points that the group is named after.
 
         C_n turns and D_n turns and flips the corners of a regular polygon, S_n permutes
-        ``n`` points.
-
-        Returns
-        -------
-        SetAction
-            The action on ``degree`` points.
-
-        Raises
-        ------
-        ValueError
-            If the group was built without such points.
+        ``n`` points. Other groups come without points and are refused.
         """
         if self.natural_images is None:
             raise ValueError(
@@ -286,7 +198,8 @@ class FiniteGroup(Group):
             )
         return SetAction(self, self.natural_images)
 
-    def _check_element(self, element: int) -> int:
+    def check_element(self, element: int) -> int:
+        """Return an element as an ``int``, or refuse what is none of the group."""
         if not 0 <= int(element) < self.order:
             raise ValueError(
                 f"{element} is not an element of {self.name}; its elements are 0 to "
@@ -299,6 +212,8 @@ class FiniteGroup(Group):
 class SetAction:
     """A finite group permuting finitely many points.
 
+    Images that are no permutations, or do not multiply as the group does, are refused.
+
     Attributes
     ----------
     group : FiniteGroup
@@ -306,11 +221,14 @@ class SetAction:
     images : numpy.ndarray
         Read-only integers of shape ``(order, points)``; entry ``[g, i]`` is the point ``g·i``.
 
-    Raises
-    ------
-    ValueError
-        If the shape is wrong, a row is not a permutation, or the rows do not multiply as the
-        group does.
+    Examples
+    --------
+    >>> from utils.groups import cyclic
+    >>> swap = SetAction(cyclic(2), np.array([[0, 1, 2], [1, 0, 2]]))
+    >>> swap.orbits()
+    ((0, 1), (2,))
+    >>> swap.orbit(0), swap.stabilizer(2)
+    (array([0, 1]), array([0, 1]))
     """
 
     group: FiniteGroup
@@ -344,53 +262,15 @@ class SetAction:
         return self.images.shape[1]
 
     def orbit(self, point: int) -> np.ndarray:
-        """Return the points that ``point`` can be moved to, sorted.
-
-        Parameters
-        ----------
-        point : int
-            A point.
-
-        Returns
-        -------
-        numpy.ndarray
-            The orbit, without repetitions.
-
-        Raises
-        ------
-        ValueError
-            If there is no such point.
-        """
+        """Return the points that ``point`` can be moved to, sorted, each once."""
         return np.unique(self.images[:, self._check_point(point)])
 
     def stabilizer(self, point: int) -> np.ndarray:
-        """Return the group elements that leave ``point`` where it is, sorted.
-
-        Parameters
-        ----------
-        point : int
-            A point.
-
-        Returns
-        -------
-        numpy.ndarray
-            Elements of the group; they form a subgroup.
-
-        Raises
-        ------
-        ValueError
-            If there is no such point.
-        """
+        """Return the group elements that leave ``point`` where it is, sorted: a subgroup."""
         return np.flatnonzero(self.images[:, self._check_point(point)] == point)
 
     def orbits(self) -> tuple[tuple[int, ...], ...]:
-        """Return all orbits, each sorted, in the order of their smallest points.
-
-        Returns
-        -------
-        tuple
-            One tuple of points for each orbit.
-        """
+        """Return all orbits, each sorted, in the order of their smallest points."""
         smallest = self.images.min(axis=0)
         return tuple(
             tuple(int(i) for i in np.flatnonzero(smallest == least))
@@ -398,40 +278,21 @@ class SetAction:
         )
 
     def fixed_points(self) -> np.ndarray:
-        """Return how many points each element leaves where they are.
+        """Return how many points each element leaves where they are, shape ``(order,)``.
 
-        Returns
-        -------
-        numpy.ndarray
-            Integers of shape ``(order,)``: the character of the permutation representation.
+        This is the character of the permutation representation.
         """
         return (self.images == np.arange(self.points)).sum(axis=1)
 
     def on_colourings(self, colours: int) -> SetAction:
-        """Return the action on all ways to colour the points.
+        """Return the action on all ``colours ** points`` ways to colour the points.
 
         The element ``g`` carries the colour of point ``i`` to point ``g·i``. Colouring number
-        ``c`` has as its digits in base ``colours`` the colours of the points, point 0 first.
-
-        Parameters
-        ----------
-        colours : int
-            The number of colours, at least 1.
-
-        Returns
-        -------
-        SetAction
-            The action on ``colours ** points`` colourings.
-
-        Raises
-        ------
-        ValueError
-            If there would be more than ten million images to store;
-            :func:`~utils.groups.count_colourings` counts orbits without listing them.
+        ``c`` has as its digits in base ``colours`` the colours of the points, point 0 first. More
+        than ten million images are refused; :func:`~utils.groups.count_colourings` counts orbits
+        without listing them.
         """
-        if colours < 1:
-            raise ValueError(f"There must be at least one colour, but there are {colours}.")
-        count = colours**self.points
+        count = check_whole(colours, "The number of colours") ** self.points
         if count * self.group.order > 10_000_000:
             raise ValueError(
                 f"{colours} colours on {self.points} points make {count} colourings, too many to "
