@@ -7,28 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = [
-    "AxiomReport",
-    "check_axioms",
-]
+__all__ = ["AxiomReport", "check_axioms"]
 
 
 @dataclass(frozen=True)
 class AxiomReport:
-    """What :func:`check_axioms` found out about a multiplication table.
+    """What :func:`check_axioms` found out about a multiplication table: one flag per axiom.
 
-    Attributes
-    ----------
-    closure : bool
-        Whether every product is one of the elements.
-    associativity : bool
-        Whether ``(ab)c = a(bc)`` for all triples.
-    identity : bool
-        Whether some element ``e`` has ``ea = ae = a`` for all ``a``.
-    inverses : bool
-        Whether every ``a`` has a ``b`` with ``ab = ba = e``; false without an identity.
-    counterexample : str
-        The first thing that went wrong, in words; empty if nothing did.
+    Without an identity there are no inverses. ``counterexample`` is the first thing that went
+    wrong, in words; empty if nothing did.
 
     Examples
     --------
@@ -56,20 +43,10 @@ class AxiomReport:
 
 
 def check_axioms(table: np.ndarray) -> AxiomReport:
-    """Check the four group axioms on a multiplication table, associativity over all triples.
+    """Check the four group axioms on a table whose entry ``[a, b]`` is the product ``ab``.
 
-    The table may be wrong; that is the point. The check goes through all ``n ** 3`` triples, one
-    left factor at a time, so that it holds ``n ** 2`` numbers in memory.
-
-    Parameters
-    ----------
-    table : numpy.ndarray
-        Integers of shape ``(n, n)``; entry ``[a, b]`` is the product ``ab``.
-
-    Returns
-    -------
-    AxiomReport
-        One flag per axiom and the first counterexample in words.
+    The table may be wrong; that is the point. Associativity is checked over all ``n ** 3``
+    triples, one left factor at a time, so that ``n ** 2`` numbers are held in memory.
 
     Examples
     --------
@@ -104,13 +81,10 @@ def check_table_form(table: np.ndarray) -> np.ndarray:
     """Return a multiplication table as an array, or refuse what has not the form of one."""
     array = np.asarray(table)
     if array.ndim != 2 or array.shape[0] != array.shape[1] or array.size == 0:
-        raise ValueError(
-            f"A multiplication table is square and not empty, but this one has shape {array.shape}."
-        )
+        raise ValueError(f"A table is square and not empty, but this one has shape {array.shape}.")
     if not np.issubdtype(array.dtype, np.integer):
         raise TypeError(
-            f"A multiplication table holds element indices (integers), but this one holds "
-            f"{array.dtype}; convert it with .astype(int)."
+            f"A table holds element indices, but this one holds {array.dtype}; use .astype(int)."
         )
     return array
 
@@ -128,8 +102,7 @@ def passes_light(table: np.ndarray, identity: int) -> bool:
     generators: list[int] = []
     reached = np.array([identity])
     while len(reached) < len(table):
-        missing = np.setdiff1d(np.arange(len(table)), reached)
-        generators.append(int(missing[0]))
+        generators.append(int(np.setdiff1d(np.arange(len(table)), reached)[0]))
         reached = closure(table, generators, identity)
     return all(np.array_equal(table[table[:, a]], table[:, table[a]]) for a in generators)
 

@@ -9,12 +9,7 @@ import numpy as np
 from utils._checks import check_whole
 from utils.groups.finite import FiniteGroup, cycles
 
-__all__ = [
-    "cyclic",
-    "dihedral",
-    "direct_product",
-    "symmetric",
-]
+__all__ = ["cyclic", "dihedral", "direct_product", "symmetric"]
 
 LARGEST_SYMMETRIC = 6
 """The most points whose group has a table; it is one of 720 by 720."""
@@ -50,11 +45,9 @@ def dihedral(n: int) -> FiniteGroup:
     turn = np.tile(np.arange(n), 2)
     flip = np.repeat([0, 1], n)
     sign = 1 - 2 * flip
-    turns = (turn[:, None] + sign[:, None] * turn) % n
-    table = turns + n * ((flip[:, None] + flip) % 2)
+    table = (turn[:, None] + sign[:, None] * turn) % n + n * ((flip[:, None] + flip) % 2)
     images = (turn[:, None] + sign[:, None] * np.arange(n)) % n
-    powers = _powers(n)
-    labels = ("e", *powers[1:], *(power + "s" for power in powers))
+    labels = ("e", *_powers(n)[1:], *(power + "s" for power in _powers(n)))
     return FiniteGroup(f"D_{n}", table, labels, "dihedral", n, images)
 
 
@@ -64,10 +57,9 @@ def _powers(n: int) -> list[str]:
 
 
 def symmetric(n: int) -> FiniteGroup:
-    """Return S_n, all permutations of ``n`` points, for ``n`` up to 6.
+    """Return S_n, all permutations of ``n`` points in lexicographic order, for ``n`` up to 6.
 
-    The elements are the permutations in lexicographic order; the product ``ab`` applies ``b``
-    first; a label such as ``"(0 1)(2 3)"`` shows the cycles. For larger ``n`` use
+    The product ``ab`` applies ``b`` first; labels show the cycles. For larger ``n`` use
     :class:`~utils.groups.PointPermutations`, which needs no table.
 
     Examples
@@ -90,9 +82,7 @@ def _cycle_label(image: np.ndarray) -> str:
 
 
 def direct_product(first: FiniteGroup, second: FiniteGroup) -> FiniteGroup:
-    """Return the group of pairs, multiplied entry by entry.
-
-    Element ``a * second.order + b`` is the pair ``(a, b)``.
+    """Return the group of pairs: element ``a * second.order + b`` is the pair ``(a, b)``.
 
     Examples
     --------
