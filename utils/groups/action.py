@@ -11,10 +11,7 @@ import torch
 
 from utils._checks import check_finite, check_float
 
-__all__ = [
-    "Action",
-    "Group",
-]
+__all__ = ["Action", "Group"]
 
 
 @dataclass(frozen=True)
@@ -34,24 +31,18 @@ class Group:
 class Action(ABC):
     r"""A group acting on tensors of shape ``(B, ...)``, on each member of the batch for itself.
 
-    Subclass it to bring a group of your own. The subclass says which ``group`` acts, whether it
-    keeps Euclidean distances (:attr:`is_isometric`), how it acts (:meth:`act`), and on which
-    tensors (:meth:`check`). Its elements are the numbers ``0`` to ``order - 1`` unless it
-    overrides :meth:`elements`. Orbits, distances, alignment and checks of equivariance then work
-    by trying every element; :func:`~utils.quotient.nearest` takes a faster road, where one is
-    known.
-
-    Attributes
-    ----------
-    group : Group
-        The group; a :class:`~utils.groups.FiniteGroup` where its table is at hand, and then
-        :meth:`elements` keeps the order of the table.
+    Subclass it to bring a group of your own. The subclass says which ``group`` acts (a
+    :class:`~utils.groups.FiniteGroup` where its table is at hand), whether it keeps Euclidean
+    distances, how it acts, and on which tensors. Its elements are the numbers ``0`` to
+    ``order - 1`` unless it overrides :meth:`elements`. Orbits, distances, alignment and checks of
+    equivariance then work by trying every element.
 
     Examples
     --------
-    The quarter turns of square pictures of shape ``(B, side, side)``:
+    The quarter turns of square pictures; a turned picture is the same point of the quotient:
 
     >>> from utils.groups import cyclic
+    >>> from utils.quotient import quotient_distance
     >>> class QuarterTurns(Action):
     ...     group, is_isometric = cyclic(4), True
     ...
@@ -66,10 +57,6 @@ class Action(ABC):
     >>> picture = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
     >>> QuarterTurns().act(1, picture).tolist()
     [[[2.0, 4.0], [1.0, 3.0]]]
-
-    In the quotient a turned picture is the same point:
-
-    >>> from utils.quotient import quotient_distance
     >>> quotient_distance(picture, picture.rot90(1, (1, 2)), QuarterTurns())
     tensor([0.])
     """
@@ -88,19 +75,9 @@ class Action(ABC):
 
     @abstractmethod
     def act(self, elements: Any, x: torch.Tensor) -> torch.Tensor:
-        """Move every member of a batch; a left action: ``act(g, act(h, x))`` is ``act(gh, x)``.
+        """Move ``x``, shape ``(B, ...)``, by one element, or by ``B`` of them, stacked.
 
-        Parameters
-        ----------
-        elements : int or torch.Tensor
-            One element for the whole batch, or one for each of the ``B`` members, stacked.
-        x : torch.Tensor
-            Shape ``(B, ...)``; what :meth:`check` lets through.
-
-        Returns
-        -------
-        torch.Tensor
-            The moved batch, of the shape and type of ``x``.
+        A left action: ``act(g, act(h, x))`` is ``act(gh, x)``, of the shape and type of ``x``.
         """
 
     @abstractmethod
@@ -118,11 +95,11 @@ class Action(ABC):
         return self.group.order
 
     def elements(self) -> Iterable[Any]:
-        """List everything that :meth:`act` takes, one element at a time."""
+        """List everything that :meth:`act` takes, one element at a time, as the table does."""
         return range(self.order)
 
     def take(self, numbers: torch.Tensor) -> torch.Tensor:
-        """Return the elements at some places of :meth:`elements`, stacked: ``(B,)`` or more."""
+        """Return the elements at some places of :meth:`elements`, stacked."""
         listed = self.elements()
         if isinstance(listed, range):
             return numbers
@@ -133,19 +110,16 @@ class Action(ABC):
         return self.take(torch.randint(self.order, (count,), generator=generator))
 
     def check_numbers(self, elements: int | torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Return elements that are numbers as a tensor: one for the whole batch ``x``, or ``(B,)``.
-
-        Both are checked: ``x`` by :meth:`check`, and the elements for their form and range.
-        """
+        """Check ``x``, and elements that are numbers; return these as a tensor ``()`` or ``(B,)``."""
         self.check(x)
         index = torch.as_tensor(elements, device=x.device)
-        floats = index.is_floating_point() or index.dtype == torch.bool
-        if floats or index.shape not in ((), x.shape[:1]):
+        whole = not index.is_floating_point() and index.dtype != torch.bool
+        if not whole or index.shape not in ((), x.shape[:1]):
             raise ValueError(
                 f"Group elements are one integer, or one for each of the {len(x)} members of the "
                 f"batch, but they have shape {tuple(index.shape)} and type {index.dtype}."
             )
-        if index.numel() and (int(index.min()) < 0 or int(index.max()) >= self.order):
+        if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < self.order:
             raise ValueError(
                 f"The group has the elements 0 to {self.order - 1}, but the elements given run "
                 f"from {int(index.min())} to {int(index.max())}."
@@ -157,8 +131,7 @@ def check_action(action: Action) -> None:
     """Refuse what is no action."""
     if not isinstance(action, Action):
         raise TypeError(
-            f"The action is an Action, such as CyclicShifts(n), PointPermutations(n) or a "
-            f"Representation, but it is a {type(action).__name__}."
+            f"The action is an Action, such as CyclicShifts(n), but it is a {type(action).__name__}."
         )
 
 

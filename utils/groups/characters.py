@@ -72,32 +72,19 @@ def irreps(group: FiniteGroup) -> tuple[Representation, ...]:
     joins them, as a second sign on lines and as the mirror of the first axis on planes. For S_n
     they are Young's orthogonal form, one for each partition of ``n``. The trivial one is first.
 
-    Parameters
-    ----------
-    group : FiniteGroup
-        A group from :func:`~utils.groups.cyclic`, :func:`~utils.groups.dihedral` or
-        :func:`~utils.groups.symmetric`; others are refused.
-
     Examples
     --------
     >>> from utils.groups import cyclic
-    >>> for rho in irreps(cyclic(4)):
-    ...     print(rho)
-    Representation(trivial of C_4, dimension 1)
-    Representation(rotation 1 of C_4, dimension 2)
-    Representation(sign of C_4, dimension 1)
+    >>> [(rho.name, rho.dimension) for rho in irreps(cyclic(4))]
+    [('trivial', 1), ('rotation 1', 2), ('sign', 1)]
     """
-    families = {
-        "cyclic": _cyclic_irreps,
-        "dihedral": _dihedral_irreps,
-        "symmetric": _symmetric_irreps,
-    }
-    if group.family not in families:
-        raise ValueError(
-            f"The irreducible representations are listed for cyclic, dihedral and symmetric "
-            f"groups, but {group.name} is none of them."
-        )
-    return families[group.family](group)
+    if group.family == "cyclic":
+        return _cyclic_irreps(group)
+    if group.family == "dihedral":
+        return _dihedral_irreps(group)
+    if group.family == "symmetric":
+        return _symmetric_irreps(group)
+    raise ValueError(f"Irreps are listed for C_n, D_n and S_n, but {group.name} is none of them.")
 
 
 def _rotations(angles: np.ndarray) -> np.ndarray:
@@ -121,10 +108,7 @@ def _dihedral_irreps(group: FiniteGroup) -> tuple[Representation, ...]:
     n = group.degree
     turn = np.tile(np.arange(n), 2)
     flip = np.repeat([0, 1], n)
-    lines: dict[str, np.ndarray] = {
-        "trivial": np.ones(2 * n),
-        "reflection sign": (-1.0) ** flip,
-    }
+    lines = {"trivial": np.ones(2 * n), "reflection sign": (-1.0) ** flip}
     if n % 2 == 0:
         lines["rotation sign"] = (-1.0) ** turn
         lines["both signs"] = (-1.0) ** (turn + flip)
@@ -207,11 +191,8 @@ def decompose(rho: Representation) -> dict[str, int]:
     >>> decompose(permutation_representation(dihedral(3)))
     {'trivial': 1, 'reflection sign': 0, 'plane 1': 1}
     """
-    counts = {}
-    for irrep in irreps(rho.group):
-        inner = character_inner_product(rho, irrep) / character_inner_product(irrep, irrep)
-        counts[irrep.name] = round(inner)
-    return counts
+    product = character_inner_product
+    return {i.name: round(product(rho, i) / product(i, i)) for i in irreps(rho.group)}
 
 
 def isotypic_projection(rho: Representation, irrep: Representation) -> np.ndarray:
@@ -220,17 +201,7 @@ def isotypic_projection(rho: Representation, irrep: Representation) -> np.ndarra
     .. math::
        P_i = \frac{d_i}{\langle\chi_i, \chi_i\rangle\,|G|} \sum_{g} \chi_i(g^{-1})\, \rho(g)
 
-    Parameters
-    ----------
-    rho : Representation
-        The representation to be split.
-    irrep : Representation
-        An irreducible real representation of the same group.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(d, d)``; over all irreducible representations these add up to the identity.
+    Over all irreducible real representations these ``(d, d)`` matrices add up to the identity.
 
     Examples
     --------

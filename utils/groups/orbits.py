@@ -13,28 +13,13 @@ from utils.groups._checks import TOLERANCE
 from utils.groups.action import Action, check_action, check_batch
 from utils.groups.finite import SetAction, cycles
 
-__all__ = [
-    "burnside_count",
-    "count_colourings",
-    "orbit",
-    "stabilizer",
-]
+__all__ = ["burnside_count", "count_colourings", "orbit", "stabilizer"]
 
 
 def orbit(x: torch.Tensor, action: Action) -> torch.Tensor:
-    """Move every member of a batch by every group element.
+    """Move every member of ``x``, shape ``(B, ...)``, by every group element: ``(B, |G|, ...)``.
 
-    Parameters
-    ----------
-    x : torch.Tensor
-        Shape ``(B, ...)``, ``float32`` or ``float64``.
-    action : Action
-        The action; permutations of points are listed for at most 7 of them.
-
-    Returns
-    -------
-    torch.Tensor
-        Shape ``(B, |G|, ...)``, in the order of ``action.elements()``. Repetitions are kept.
+    The elements have the order of ``action.elements()``. Repetitions are kept.
 
     Examples
     --------
@@ -48,22 +33,11 @@ def orbit(x: torch.Tensor, action: Action) -> torch.Tensor:
 
 
 def stabilizer(x: torch.Tensor, action: Action, *, tolerance: float = TOLERANCE) -> torch.Tensor:
-    """Say which group elements leave which members of a batch where they are.
+    """Say which elements leave which members of ``x`` where they are: truth values ``(B, |G|)``.
 
-    Parameters
-    ----------
-    x : torch.Tensor
-        Shape ``(B, ...)``; ``float64``, or with a larger tolerance ``float32``.
-    action : Action
-        The action.
-    tolerance : float
-        Entries may differ by this much times the largest entry of the orbit.
-
-    Returns
-    -------
-    torch.Tensor
-        Truth values of shape ``(B, |G|)``. The elements of a row form a subgroup; its order times
-        the number of different members of the orbit is the order of the group.
+    The elements of a row form a subgroup; its order times the number of different members of the
+    orbit is the order of the group. Entries may differ by ``tolerance`` times the largest entry of
+    the orbit; ``float32`` needs a larger one.
 
     Examples
     --------
@@ -81,12 +55,9 @@ def burnside_count(fixed_points: np.ndarray) -> int:
 
     .. math:: |X/G| = \frac{1}{|G|} \sum_{g \in G} |X^g|
 
-    Parameters
-    ----------
-    fixed_points : numpy.ndarray
-        For each group element the number of points that it fixes; see
-        :meth:`~utils.groups.finite.SetAction.fixed_points`. Python integers of any size are
-        allowed. A mean that is not whole is refused: no action can produce it.
+    ``fixed_points`` holds for each group element the number of points that it fixes, integers of
+    any size; see :meth:`~utils.groups.finite.SetAction.fixed_points`. A mean that is not whole is
+    refused: no action can produce it.
 
     Examples
     --------
@@ -99,8 +70,7 @@ def burnside_count(fixed_points: np.ndarray) -> int:
     quotient, rest = divmod(sum(counts), len(counts))
     if rest:
         raise ValueError(
-            f"The fixed points add up to {sum(counts)}, which {len(counts)} does not divide; no "
-            f"action of a group of that order has these counts."
+            f"The fixed points add up to {sum(counts)}, which {len(counts)} does not divide."
         )
     return quotient
 

@@ -28,37 +28,24 @@ __all__ = [
 class Representation(Action):
     r"""A finite group acting on :math:`\mathbb{R}^d` by invertible matrices.
 
-    The constructor checks that :math:`\rho(e) = I` and :math:`\rho(as) = \rho(a)\rho(s)` for all
-    elements :math:`a` and all generators :math:`s`, which is enough for
-    :math:`\rho(ab) = \rho(a)\rho(b)` throughout.
+    ``matrices`` is read-only ``float64`` of shape ``(order, d, d)``. The constructor checks that
+    :math:`\rho(e) = I` and :math:`\rho(as) = \rho(a)\rho(s)` for all elements :math:`a` and all
+    generators :math:`s`, which is enough for :math:`\rho(ab) = \rho(a)\rho(b)` throughout.
 
     Representations of one group add to a direct sum and multiply to a tensor product;
     ``2 * rho`` is ``rho + rho``.
-
-    Attributes
-    ----------
-    group : FiniteGroup
-        The group that acts.
-    matrices : numpy.ndarray
-        Read-only ``float64`` of shape ``(order, d, d)``.
-    name : str
-        For example ``"regular"``.
 
     Examples
     --------
     >>> from utils.groups import cyclic, decompose
     >>> sign = Representation(cyclic(2), np.array([[[1]], [[-1]]]), "sign")
-    >>> sign(1)
-    array([[-1.]])
-    >>> plane = sign + trivial_representation(cyclic(2))
-    >>> plane
-    Representation(sign + trivial of C_2, dimension 2)
+    >>> plane = trivial_representation(cyclic(2)) + sign
+    >>> plane, 3 * sign
+    (Representation(trivial + sign of C_2, dimension 2), Representation(3 sign of C_2, dimension 3))
     >>> plane.act(1, torch.tensor([[3.0, 4.0]]))
-    tensor([[-3.,  4.]])
+    tensor([[ 3., -4.]])
     >>> decompose(plane * plane)
     {'trivial': 2, 'sign': 2}
-    >>> 3 * sign
-    Representation(3 sign of C_2, dimension 3)
     """
 
     group: FiniteGroup
@@ -66,24 +53,22 @@ class Representation(Action):
     name: str = "representation"
 
     def __post_init__(self) -> None:
-        matrices = np.asarray(self.matrices, dtype=np.float64)
-        order, d = self.group.order, matrices.shape[-1] if matrices.ndim else 0
-        if matrices.shape != (order, d, d):
+        matrices, group = np.asarray(self.matrices, dtype=np.float64), self.group
+        d = matrices.shape[-1] if matrices.ndim else 0
+        if matrices.shape != (group.order, d, d):
             raise ValueError(
-                f"A representation of {self.group.name} needs one square matrix for each of its "
-                f"{order} elements, shape ({order}, d, d), but the array has shape "
-                f"{matrices.shape}."
+                f"A representation of {group.name} needs one square matrix for each of its "
+                f"{group.order} elements, but the array has shape {matrices.shape}."
             )
         if d == 0 or not np.isfinite(matrices).all():
             raise ValueError("The matrices of a representation must be finite and not empty.")
-        scale = max(1.0, float(np.abs(matrices).max()))
-        wrong = np.abs(matrices[self.group.identity] - np.eye(d)).max()
-        for s in self.group.generators:
-            error = np.abs(matrices[self.group.table[:, s]] - matrices @ matrices[s]).max()
+        wrong = np.abs(matrices[group.identity] - np.eye(d)).max()
+        for s in group.generators:
+            error = np.abs(matrices[group.table[:, s]] - matrices @ matrices[s]).max()
             wrong = max(wrong, error)
-        if wrong > TOLERANCE * scale:
+        if wrong > TOLERANCE * max(1.0, float(np.abs(matrices).max())):
             raise ValueError(
-                f"The matrices do not multiply as {self.group.name} does: an entry of "
+                f"The matrices do not multiply as {group.name} does: an entry of "
                 f"rho(ab) - rho(a) rho(b) is as large as {wrong:.2g}."
             )
         object.__setattr__(self, "matrices", read_only(matrices))
@@ -126,11 +111,8 @@ class Representation(Action):
     def is_permutation(self) -> bool:
         """Whether all matrices are permutation matrices."""
         ones = self.matrices == 1.0
-        return bool(
-            (ones | (self.matrices == 0.0)).all()
-            and (ones.sum(axis=1) == 1).all()
-            and (ones.sum(axis=2) == 1).all()
-        )
+        single = (ones.sum(axis=1) == 1).all() and (ones.sum(axis=2) == 1).all()
+        return bool(single and (ones | (self.matrices == 0.0)).all())
 
     def tensor(
         self, *, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
@@ -139,19 +121,9 @@ class Representation(Action):
         return torch.tensor(self.matrices, dtype=dtype, device=device)
 
     def act(self, elements: int | torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Act on the last axis of a batch; all axes between it and the batch are copies.
+        """Return ``rho(g) x`` for ``x`` of shape ``(B, ..., d)`` and one element, or ``B`` of them.
 
-        Parameters
-        ----------
-        elements : int or torch.Tensor
-            One element for the whole batch, or integers of shape ``(B,)``, one for each member.
-        x : torch.Tensor
-            Shape ``(B, ..., d)``, floating point.
-
-        Returns
-        -------
-        torch.Tensor
-            ``rho(g) x``, of the shape of ``x``.
+        The matrices act on the last axis; all axes between it and the batch are copies.
         """
         index = self.check_numbers(elements, x)
         matrices = self.tensor(dtype=x.dtype, device=x.device)
@@ -223,14 +195,13 @@ def same_group(representations: Sequence[Representation], what: str) -> FiniteGr
     """Return the group that all representations belong to, or refuse if they do not."""
     if not representations:
         raise ValueError(f"A {what} needs at least one representation, but got none.")
-    group = representations[0].group
-    for other in representations[1:]:
-        if other.group != group:
+    first, *others = (rho.group for rho in representations)
+    for other in others:
+        if other != first:
             raise ValueError(
-                f"A {what} needs representations of one group, but these belong to {group.name} "
-                f"and {other.group.name}."
+                f"A {what} needs one group, but these belong to {first.name} and {other.name}."
             )
-    return group
+    return first
 
 
 def direct_sum(*representations: Representation) -> Representation:
@@ -243,13 +214,11 @@ def direct_sum(*representations: Representation) -> Representation:
     Representation(trivial + regular of C_3, dimension 4)
     """
     group = same_group(representations, "direct sum")
-    total = sum(rho.dimension for rho in representations)
-    matrices = np.zeros((group.order, total, total))
-    start = 0
-    for rho in representations:
-        stop = start + rho.dimension
-        matrices[:, start:stop, start:stop] = rho.matrices
-        start = stop
+    ends = np.cumsum([rho.dimension for rho in representations])
+    matrices = np.zeros((group.order, ends[-1], ends[-1]))
+    for rho, end in zip(representations, ends, strict=True):
+        block = slice(end - rho.dimension, end)
+        matrices[:, block, block] = rho.matrices
     return Representation(group, matrices, " + ".join(rho.name for rho in representations))
 
 
