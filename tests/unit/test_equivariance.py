@@ -200,7 +200,7 @@ def test_names_are_matched_and_not_places():
     assert_equivariant(torch.relu, batch(2, 8), forward, backward)
     with pytest.raises(ValueError, match="must be acted on by the same elements"):
         assert_equivariant(torch.relu, batch(2, 8), forward, {"a": forward["a"], "c": len})
-    with pytest.raises(ValueError, match=r"2 on inputs .* and 1 on outputs"):
+    with pytest.raises(ValueError, match=r"2 are given on inputs .* and 1 on outputs"):
         assert_equivariant(torch.relu, batch(2, 8), forward, [forward["a"]])
 
 

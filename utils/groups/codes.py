@@ -137,7 +137,7 @@ class PointPermutations(Action):
         return map(torch.tensor, itertools.permutations(range(self.degree)))
 
     def act(self, elements: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Permute the points of ``x`` by one permutation ``(n,)``, or one for each member, ``(B, n)``."""
+        """Permute the points of ``x`` by one permutation ``(n,)``, or by one each, ``(B, n)``."""
         self.check(x)
         index = torch.as_tensor(elements, device=x.device)
         if index.shape not in ((self.degree,), (x.shape[0], self.degree)):
