@@ -340,10 +340,8 @@ def _(moves: Sequence) -> dict[str, ElementMap]:
 def _(moves: Action) -> dict[str, ElementMap]:
     elements = list(moves.elements())
     labels = getattr(moves.group, "labels", None) or map(str, range(len(elements)))
-    return {
-        label: functools.partial(moves.act, element)
-        for label, element in zip(labels, elements, strict=True)
-    }
+    moved = (functools.partial(moves.act, element) for element in elements)
+    return dict(zip(labels, moved, strict=True))
 
 
 @_listed.register
@@ -357,11 +355,6 @@ def _(moves: PointPermutations) -> dict[str, ElementMap]:
         drawn = moves.random_elements(8, torch.Generator().manual_seed(0)).tolist()
         permutations = [*swaps, (*range(1, n), 0), *map(tuple, drawn)]
     return {str(p): functools.partial(moves.act, torch.tensor(p)) for p in permutations}
-
-
-# --------------------------------------------------------------------------------------------
-# Linear equivariant maps
-# --------------------------------------------------------------------------------------------
 
 
 def equivariant_basis(

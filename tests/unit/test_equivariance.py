@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
+import inspect
 import itertools
 import math
 
@@ -11,6 +13,7 @@ import psutil
 import pytest
 import torch
 
+from utils import equivariance
 from utils.equivariance import (
     assert_equivariant,
     assert_invariant,
@@ -505,3 +508,12 @@ def test_badly_conditioned_matrices_are_refused_and_not_guessed_at():
     rho = direct_sum(Representation(cyclic(2), [np.eye(2), skewed], "skewed"), *lines)
     with pytest.raises(ArithmeticError, match="too badly conditioned"):
         equivariant_basis(rho, rho)
+
+
+def test_examples_in_docstrings_run_and_every_function_has_one():
+    found = doctest.testmod(equivariance)
+    public = [getattr(equivariance, name) for name in equivariance.__all__]
+    documented = [thing for thing in public if inspect.isroutine(thing) or inspect.isclass(thing)]
+    assert all(">>> " in inspect.getdoc(thing) for thing in documented)
+    assert found.attempted >= len(documented) == 6
+    assert found.failed == 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
 import importlib
+import inspect
 import itertools
 import math
 import pkgutil
@@ -71,6 +73,15 @@ def test_every_public_name_is_at_the_door():
     assert groups.GroupAction is groups.Action
     for name, found in public:
         assert getattr(groups, name) is found
+
+
+def test_examples_in_docstrings_run_and_every_public_name_has_one():
+    names = [m.name for m in pkgutil.iter_modules(groups.__path__)]
+    found = [doctest.testmod(importlib.import_module(f"utils.groups.{name}")) for name in names]
+    assert sum(result.failed for result in found) == 0
+    assert sum(result.attempted for result in found) > len(groups.__all__)
+    for name in groups.__all__:
+        assert ">>> " in inspect.getdoc(getattr(groups, name)), name
 
 
 # --------------------------------------------------------------------------------------------

@@ -158,7 +158,7 @@ def _young_transposition(tableaux: list[tuple[int, ...]], i: int) -> np.ndarray:
 def _symmetric_irreps(group: FiniteGroup) -> tuple[Representation, ...]:
     n = group.degree
     assert group.natural_images is not None
-    images = [tuple(int(i) for i in image) for image in group.natural_images]
+    images = list(map(tuple, group.natural_images.tolist()))
     index = {image: g for g, image in enumerate(images)}
     found: list = []
     for shape in _partitions(n):

@@ -126,11 +126,12 @@ class Representation(Action):
         The matrices act on the last axis; all axes between it and the batch are copies.
         """
         index = self.check_numbers(elements, x)
-        matrices = self.tensor(dtype=x.dtype, device=x.device)
+        chosen = self.matrices[index.cpu().numpy()]
+        matrices = torch.tensor(chosen, dtype=x.dtype, device=x.device)
         if index.ndim == 0:
-            return x @ matrices[index].T
+            return x @ matrices.T
         flat = x.reshape(x.shape[0], -1, self.dimension)
-        return (flat @ matrices[index].transpose(1, 2)).reshape(x.shape)
+        return (flat @ matrices.transpose(1, 2)).reshape(x.shape)
 
     def check(self, x: torch.Tensor) -> None:
         """Refuse what is not a floating-point tensor of shape ``(B, ..., d)``."""
