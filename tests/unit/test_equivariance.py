@@ -474,7 +474,7 @@ def test_matrices_that_are_not_orthogonal():
     change = np.array([[1.0, 2.0, 0.0], [0.0, 1.0, -1.0], [0.25, 0.0, 1.0]])
     rho = permutation_representation(symmetric(3))
     skew = Representation(rho.group, np.linalg.inv(change) @ rho.matrices @ change, "skew")
-    assert not skew.is_orthogonal
+    assert not skew.is_isometric
     basis = equivariant_basis(skew, rho)
     assert len(basis) == 2
     plain = equivariant_basis(rho, rho)

@@ -97,28 +97,10 @@ class Representation(Action):
         return self.matrices.shape[-1]
 
     @cached_property
-    def is_orthogonal(self) -> bool:
-        """Whether all matrices are orthogonal, so that the group acts by isometries."""
-        product = self.matrices @ self.matrices.transpose(0, 2, 1)
-        return bool(np.abs(product - np.eye(self.dimension)).max() <= TOLERANCE)
-
-    @property
     def is_isometric(self) -> bool:
         """Whether all matrices are orthogonal."""
-        return self.is_orthogonal
-
-    @cached_property
-    def is_permutation(self) -> bool:
-        """Whether all matrices are permutation matrices."""
-        ones = self.matrices == 1.0
-        single = (ones.sum(axis=1) == 1).all() and (ones.sum(axis=2) == 1).all()
-        return bool(single and (ones | (self.matrices == 0.0)).all())
-
-    def tensor(
-        self, *, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
-    ) -> torch.Tensor:
-        """Return the matrices as a fresh tensor of shape ``(order, d, d)``."""
-        return torch.tensor(self.matrices, dtype=dtype, device=device)
+        product = self.matrices @ self.matrices.transpose(0, 2, 1)
+        return bool(np.abs(product - np.eye(self.dimension)).max() <= TOLERANCE)
 
     def act(self, elements: int | torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Return ``rho(g) x`` for ``x`` of shape ``(B, ..., d)`` and one element, or ``B`` of them.
