@@ -265,6 +265,23 @@ def test_gradients_point_from_the_nearest_copy(action, shape):
     assert torch.allclose(x.grad.flatten(1), expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("method", ["matmul", "fft"])
+def test_gradients_of_all_pairs_are_those_of_single_pairs(method):
+    """Also of pairs so close that their distance is computed a second time."""
+    action, y = CyclicShifts(8), draw(4, 2, 8, seed=1)
+    gradients = []
+    for matrix in (True, False):
+        x = draw(3, 2, 8).requires_grad_()
+        near = torch.cat([torch.roll(x.detach()[:1], 3, -1) + 1e-6, y])
+        if matrix:
+            found = quotient_distance_matrix(x, near, action, method=method)
+        else:
+            found = torch.stack([quotient_distance(one[None], near, action) for one in x])
+        found.sum().backward()
+        gradients.append(x.grad)
+    assert torch.allclose(*gradients, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize(("action", "shape"), [CASES[8], CASES[11]], ids=["numbers", "points"])
 def test_small_distances_between_sets(action, shape):
     x = draw(3, *shape)

@@ -152,12 +152,11 @@ def _(
         norms = block.flatten(1).square().sum(dim=1)[:, None] + y_norms
         squared = norms - 2 * largest_correlation(block)
         close = torch.nonzero(squared <= _CANCELLATION * norms)
-        # Rounding can make squares negative; these are close, and the NaN is overwritten.
-        distance = squared.sqrt()
+        squared[close.unbind(dim=1)] = 1.0  # what cancels is computed again below
+        result[start : start + rows] = squared.sqrt()
         for pairs in close.split(_fitting(max_bytes, 128 * block.shape[1] * n)):
             a, b = pairs.unbind(dim=1)
-            distance[a, b] = nearest(action, block[a], y[b])[0]
-        result[start : start + rows] = distance
+            result[start + a, b] = nearest(action, block[a], y[b])[0].to(result.dtype)
     return result
 
 
