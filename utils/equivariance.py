@@ -372,17 +372,9 @@ def equivariant_basis(
 
     The ``form`` is ``"orthonormal"``, or ``"echelon"`` for the reduced row echelon form, which is
     unique; between permutation representations its maps hold only zeros and ones, one map for
-    each orbit of pairs of points.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``float64`` of shape ``(dimension, d_out, d_in)``; the dimension may be 0.
-
-    Raises
-    ------
-    ArithmeticError
-        If rounding spoils one of the two checks; only badly conditioned matrices bring it about.
+    each orbit of pairs of points. The basis has the shape ``(dimension, d_out, d_in)``; the
+    dimension may be 0. Badly conditioned matrices, by which rounding spoils one of the two checks,
+    raise an ``ArithmeticError``.
 
     Examples
     --------

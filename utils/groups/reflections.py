@@ -51,12 +51,8 @@ def reflection_mirrors(normals: np.ndarray) -> np.ndarray:
     any lengths and signs, are reflected in one another until nothing new appears; two normals
     belong to one mirror if, at length 1 and up to sign, their entries differ by at most ``1e-9``.
     They should therefore be as precise as ``float64``: rounded ones generate an infinite group,
-    which is refused, as is one of more than 2000 elements.
-
-    Returns
-    -------
-    numpy.ndarray
-        Unit normals of shape ``(mirrors, d)``, the given mirrors first, each mirror once.
+    which is refused, as is one of more than 2000 elements. The result holds unit normals of shape
+    ``(mirrors, d)``, the given mirrors first, each mirror once.
 
     Examples
     --------

@@ -18,16 +18,9 @@ __all__ = ["Alignment", "align", "quotient_geodesic"]
 class Alignment:
     """The best copies of a batch of codes, seen from a reference.
 
-    Attributes
-    ----------
-    aligned : torch.Tensor
-        ``g x`` for the best ``g`` of each member, of the shape of ``x``.
-    elements : torch.Tensor
-        The group elements: integers of shape ``(B,)``, or permutations of shape ``(B, n)``; they
-        are what ``action.act`` takes. Among equally good elements of a listed group the smallest
-        is chosen.
-    distance : torch.Tensor
-        Shape ``(B,)``: the quotient distance to the reference.
+    ``aligned`` holds ``g x`` for the best ``g`` of each member, ``elements`` these ``g`` as
+    ``action.act`` takes them, integers ``(B,)`` or permutations ``(B, n)``; among equally good
+    elements of a listed group the smallest. ``distance`` is the quotient distance, ``(B,)``.
 
     Examples
     --------
