@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
 import importlib
+import inspect
 import itertools
 import math
 import pkgutil
@@ -21,6 +23,7 @@ from utils import groups
 from utils.groups import (
     CyclicShifts,
     FiniteGroup,
+    Group,
     PointPermutations,
     Representation,
     SetAction,
@@ -66,9 +69,19 @@ def test_every_public_name_is_at_the_door():
     names = [m.name for m in pkgutil.iter_modules(groups.__path__) if m.name[0] != "_"]
     modules = [importlib.import_module(f"utils.groups.{name}") for name in names]
     public = [(name, getattr(module, name)) for module in modules for name in module.__all__]
-    assert sorted(name for name, _ in public) == groups.__all__
+    assert sorted([*(name for name, _ in public), "GroupAction"]) == groups.__all__
+    assert groups.GroupAction is groups.Action
     for name, found in public:
         assert getattr(groups, name) is found
+
+
+def test_examples_in_docstrings_run_and_every_public_name_has_one():
+    names = [m.name for m in pkgutil.iter_modules(groups.__path__)]
+    found = [doctest.testmod(importlib.import_module(f"utils.groups.{name}")) for name in names]
+    assert sum(result.failed for result in found) == 0
+    assert sum(result.attempted for result in found) > len(groups.__all__)
+    for name in groups.__all__:
+        assert ">>> " in inspect.getdoc(getattr(groups, name)), name
 
 
 # --------------------------------------------------------------------------------------------
@@ -78,7 +91,7 @@ def test_every_public_name_is_at_the_door():
 
 @every_group
 def test_axioms_hold(group):
-    report = group.check_axioms()
+    report = check_axioms(group.table)
     assert report.holds
     assert report.counterexample == ""
     assert str(report) == ("closure holds, associativity holds, identity holds, inverses holds")
@@ -209,7 +222,7 @@ def test_symmetric_conventions():
 
 def test_products_and_subgroups():
     klein = direct_product(cyclic(2), cyclic(2))
-    assert klein.check_axioms().holds
+    assert check_axioms(klein.table).holds
     assert [klein.element_order(g) for g in klein.elements] == [1, 2, 2, 2]
     six = direct_product(cyclic(2), cyclic(3))
     assert max(six.element_order(g) for g in six.elements) == 6
@@ -249,7 +262,7 @@ def test_bad_degrees(family):
 
 def test_symmetric_groups_end_at_six():
     assert symmetric(6).order == 720
-    with pytest.raises(ValueError, match="between 1 and 6, but it is 7"):
+    with pytest.raises(ValueError, match="from 1 to 6, but it is 7"):
         symmetric(7)
 
 
@@ -330,7 +343,7 @@ def test_refusals_of_actions():
         with pytest.raises(ValueError, match="not one of the points"):
             action.stabilizer(bad)
     for call in (action.on_colourings, lambda c: count_colourings(action, c)):
-        with pytest.raises(ValueError, match="at least one colour"):
+        with pytest.raises(ValueError, match="number of colours is at least 1"):
             call(0)
     with pytest.raises(ValueError, match="too many to list"):
         cyclic(12).natural_action().on_colourings(4)
@@ -351,7 +364,7 @@ def test_all_products_of_matrices(group):
     for rho in (*irreps(group), permutation_representation(group)):
         products = np.einsum("aij,bjk->abik", rho.matrices, rho.matrices)
         np.testing.assert_allclose(products, rho.matrices[group.table], atol=1e-12)
-        assert rho.is_orthogonal
+        assert rho.is_isometric
         assert rho.order == group.order
 
 
@@ -453,6 +466,32 @@ def test_sums_and_products():
     np.testing.assert_allclose(square(4) @ tensor.ravel(), moved)
 
 
+def test_the_algebra_of_representations():
+    group = dihedral(3)
+    sign, plane = irreps(group)[1:]
+    for ours, theirs in (
+        (sign + plane, direct_sum(sign, plane)),
+        (plane * plane, tensor_product(plane, plane)),
+        (3 * plane, direct_sum(plane, plane, plane)),
+        (sign * (sign + plane), tensor_product(sign, direct_sum(sign, plane))),
+    ):
+        np.testing.assert_array_equal(ours.matrices, theirs.matrices)
+    assert repr(sign + 2 * plane) == (
+        "Representation(reflection sign + 2 plane 1 of D_3, dimension 5)"
+    )
+    assert (2 * (sign + plane)).name == "2 (reflection sign + plane 1)"
+    assert ((sign + plane) * plane).name == "(reflection sign + plane 1) x plane 1"
+    assert decompose(plane * plane) == decompose(sum(irreps(group)[1:], start=irreps(group)[0]))
+    for refused in (0, -1):
+        with pytest.raises(ValueError, match="number of copies is at least 1"):
+            refused * plane
+    for wrong in (lambda: plane + 1, lambda: plane * 2, lambda: plane * "x", lambda: 1.5 * plane):
+        with pytest.raises(TypeError):
+            wrong()
+    with pytest.raises(ValueError, match="belong to D_3 and C_3"):
+        plane + trivial_representation(cyclic(3))
+
+
 @every_group
 def test_reynolds_operator_is_the_projection_on_fixed_vectors(group):
     rho = direct_sum(permutation_representation(group), irreps(group)[-1])
@@ -479,16 +518,15 @@ def test_isotypic_projections_split_the_space(group):
         assert np.trace(piece) == pytest.approx(counts[irrep.name] * irrep.dimension)
 
 
-def test_flags_of_representations():
-    group = symmetric(3)
-    assert permutation_representation(group).is_permutation
-    assert not irreps(group)[1].is_permutation
-    assert not irreps(group)[-1].is_permutation
+def test_trivial_and_skew_representations():
+    trivial = trivial_representation(symmetric(3), 3)
+    assert (trivial.matrices == np.eye(3)).all()
+    assert trivial.is_isometric
+    assert permutation_representation(symmetric(3)).is_isometric
     skew = Representation(cyclic(2), [np.eye(2), [[1, 1], [0, -1]]], "skew")
-    assert not skew.is_orthogonal
-    assert not skew.is_permutation
-    assert trivial_representation(group, 3).dimension == 3
-    assert trivial_representation(group, 3).is_permutation
+    assert not skew.is_isometric
+    with pytest.raises(ValueError, match="dimension is at least 1"):
+        trivial_representation(cyclic(2), 0)
 
 
 def test_refusals_of_representations():
@@ -527,22 +565,38 @@ def test_orbits_and_stabilizers_of_vectors(group):
     rho = permutation_representation(group)
     action = group.natural_action()
     generic = np.random.default_rng(0).normal(size=rho.dimension)
-    for x in (np.eye(rho.dimension)[0], np.ones(rho.dimension), generic):
-        members, stable = orbit(rho, x), stabilizer(rho, x)
-        assert len(members) * len(stable) == group.order
-        assert group.subgroup(*stable.tolist()) == tuple(stable.tolist())
-    np.testing.assert_array_equal(stabilizer(rho, np.eye(rho.dimension)[0]), action.stabilizer(0))
-    assert len(orbit(rho, np.ones(rho.dimension))) == 1
-    assert orbit(rho, generic).shape[1] == rho.dimension
+    x = torch.tensor(np.stack([np.eye(rho.dimension)[0], np.ones(rho.dimension), generic]))
+    members, stable = orbit(x, rho), stabilizer(x, rho)
+    assert members.shape == (3, group.order, rho.dimension)
+    assert stable.shape == (3, group.order)
+    for one, fixed in zip(members, stable, strict=True):
+        different = {tuple(row) for row in one.round(decimals=9).tolist()}
+        subgroup = tuple(fixed.nonzero().flatten().tolist())
+        assert len(different) * len(subgroup) == group.order
+        assert group.subgroup(*subgroup) == subgroup
+    np.testing.assert_array_equal(stable[0].nonzero().flatten(), action.stabilizer(0))
+    assert stable[1].all()
+
+
+def test_stabilizers_of_points_and_of_zero():
+    three = torch.tensor([[[1.0, 0.0], [1.0, 0.0], [2.0, 2.0]]], dtype=torch.float64)
+    fixed = stabilizer(three, PointPermutations(3))
+    assert fixed[0].nonzero().flatten().tolist() == [0, 2]  # e and the swap of the first two
+    assert stabilizer(torch.zeros(2, 4), CyclicShifts(4)).all()
 
 
 def test_vectors_of_the_wrong_form():
     rho = trivial_representation(cyclic(2), 2)
     for call in (orbit, stabilizer):
-        for bad in (np.zeros(3), np.zeros((1, 2)), np.array([0, np.inf])):
-            with pytest.raises(ValueError, match="acts on finite vectors of 2 entries"):
-                call(rho, bad)
-        assert len(call(rho, np.zeros(2))) in (1, 2)
+        for bad in (torch.zeros(1, 3), torch.zeros(2)):
+            with pytest.raises(ValueError, match=r"acts on tensors of shape \(B, ..., 2\)"):
+                call(bad, rho)
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            call(torch.tensor([[0, math.inf]]), rho)
+        with pytest.raises(TypeError, match=r"must be a torch.Tensor"):
+            call(np.zeros((1, 2)), rho)
+        with pytest.raises(TypeError, match="is an Action"):
+            call(torch.zeros(1, 2), rho.group)
 
 
 # --------------------------------------------------------------------------------------------
@@ -603,6 +657,32 @@ def test_left_actions(action, shape):
         assert torch.allclose(twice, action.act(product, x), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("action", [CyclicShifts(5), PointPermutations(4), irreps(dihedral(5))[-1]])
+def test_every_element_is_listed_once_in_the_order_of_the_table(action):
+    x = torch.randn(1, *{5: (5,), 24: (4,), 10: (2,)}[action.order], dtype=torch.float64)
+    listed = list(action.elements())
+    assert len(listed) == action.order == action.group.order
+    rho = action if isinstance(action, Representation) else action.representation()
+    assert action.group == rho.group
+    for number, element in enumerate(listed):
+        assert torch.equal(action.act(element, x), rho.act(number, x))
+    taken = action.take(torch.tensor([3, 0, 3]))
+    assert torch.equal(action.act(taken[1], x), x)
+    assert torch.equal(taken[0], taken[2])
+    assert torch.equal(action.act(taken[:1], x), rho.act(3, x))
+
+
+def test_groups_of_actions():
+    """A table where it is at hand, a name and an order where it is too large."""
+    assert PointPermutations(5).group == symmetric(5)
+    assert PointPermutations(9).group == Group("S_9", 362880)
+    assert isinstance(cyclic(3), Group)
+    assert cyclic(3) != Group("C_3", 3)
+    assert repr(CyclicShifts(8).group) == "FiniteGroup(name='C_8', order=8)"
+    with pytest.raises(ValueError, match="S_8 has 40320 elements, too many to list"):
+        PointPermutations(8).elements()
+
+
 def test_random_elements_reach_the_whole_group():
     generator = torch.Generator().manual_seed(0)
     assert set(CyclicShifts(5).random_elements(200, generator).tolist()) == set(range(5))
@@ -612,15 +692,15 @@ def test_random_elements_reach_the_whole_group():
     assert {tuple(p) for p in drawn.tolist()} == set(itertools.permutations(range(3)))
 
 
-def test_matrices_as_tensors():
+def test_the_action_keeps_the_type_and_leaves_the_matrices_alone():
     rho = irreps(cyclic(3))[1]
-    assert rho.tensor().dtype == torch.float64
-    single = rho.tensor(dtype=torch.float32)
-    assert single.dtype == torch.float32
-    single.zero_()
+    x = torch.ones(2, 2)
+    for elements in (1, torch.tensor([1, 2])):
+        moved = rho.act(elements, x)
+        assert moved.dtype == torch.float32
+        moved.zero_()
+    assert (x == 1).all()
     assert rho.matrices.any()
-    moved = rho.act(1, torch.ones(2, 2))
-    assert moved.dtype == torch.float32
 
 
 def test_refusals_of_tensor_actions():
@@ -657,5 +737,5 @@ def test_refusals_of_tensor_actions():
             make(0)
         with pytest.raises(TypeError, match="is an integer"):
             make(2.5)
-    with pytest.raises(ValueError, match="between 1 and 6"):
+    with pytest.raises(ValueError, match="from 1 to 6"):
         PointPermutations(7).representation()
