@@ -182,7 +182,7 @@ def exercises(path: Path) -> list[Exercise]:
     found = []
     opening = re.compile(r"(?m)^`{3,}\{exercise(?:-start)?\}.*\n((?::.*\n)*)")
     marks = list(opening.finditer(text))
-    for mark, following in zip(marks, [*marks[1:], None], strict=True):
+    for mark, following in zip(marks, [*marks[1:], None][: len(marks)], strict=True):
         options = dict(re.findall(r":([\w-]+): *(.*)", mark.group(1)))
         body = text[mark.end() : following.start() if following else len(text)]
         body = re.split(r"(?m)^`{3,}\{solution(?:-start)?\}", body)[0]
