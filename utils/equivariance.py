@@ -21,7 +21,6 @@ import torch
 
 from utils.groups import (
     CyclicShifts,
-    ElementMap,
     GroupAction,
     PointPermutations,
     Representation,
@@ -31,6 +30,7 @@ from utils.groups import (
 
 __all__ = [
     "Action",
+    "ElementMap",
     "EquivarianceReport",
     "assert_equivariant",
     "assert_invariant",
@@ -38,6 +38,9 @@ __all__ = [
     "equivariant_basis",
     "relative_error",
 ]
+
+ElementMap = Callable[[torch.Tensor], torch.Tensor]
+"""What one group element does to a batch."""
 
 Action = GroupAction | Mapping[str, ElementMap] | Sequence[ElementMap]
 """A group action, or one function for each group element, with or without names."""
@@ -408,7 +411,7 @@ def _numbered(action: CyclicShifts | Representation, labels: Sequence[str]) -> d
 
 
 def _acting(action: GroupAction, element: int | torch.Tensor) -> ElementMap:
-    return lambda x: action.act(element, x)  # type: ignore[arg-type]
+    return lambda x: action.act(element, x)
 
 
 def _some_permutations(action: PointPermutations) -> list[tuple[int, ...]]:

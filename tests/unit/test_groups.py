@@ -66,7 +66,8 @@ def test_every_public_name_is_at_the_door():
     names = [m.name for m in pkgutil.iter_modules(groups.__path__) if m.name[0] != "_"]
     modules = [importlib.import_module(f"utils.groups.{name}") for name in names]
     public = [(name, getattr(module, name)) for module in modules for name in module.__all__]
-    assert sorted(name for name, _ in public) == groups.__all__
+    assert sorted([*(name for name, _ in public), "GroupAction"]) == groups.__all__
+    assert groups.GroupAction is groups.Action
     for name, found in public:
         assert getattr(groups, name) is found
 
@@ -249,7 +250,7 @@ def test_bad_degrees(family):
 
 def test_symmetric_groups_end_at_six():
     assert symmetric(6).order == 720
-    with pytest.raises(ValueError, match="between 1 and 6, but it is 7"):
+    with pytest.raises(ValueError, match="from 1 to 6, but it is 7"):
         symmetric(7)
 
 
@@ -657,5 +658,5 @@ def test_refusals_of_tensor_actions():
             make(0)
         with pytest.raises(TypeError, match="is an integer"):
             make(2.5)
-    with pytest.raises(ValueError, match="between 1 and 6"):
+    with pytest.raises(ValueError, match="from 1 to 6"):
         PointPermutations(7).representation()

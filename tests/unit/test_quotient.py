@@ -597,9 +597,9 @@ def test_pairs_are_refused_with_one_clear_sentence(function):
     with pytest.raises(TypeError, match=r"is torch.float64 and .* is torch.float32"):
         function(x, x.float(), action)
     for count in (2, 3):
-        with pytest.raises(ValueError, match=r"must have shape \(B, ..., 2\) for plane 1 of D_4"):
+        with pytest.raises(ValueError, match=r"plane 1 of D_4 acts on tensors of shape \(B, ..., 2\)"):
             function(draw(count), draw(count), D4)
-    with pytest.raises(ValueError, match=r"must have shape \(B, ..., 2\) for plane 1 of D_4"):
+    with pytest.raises(ValueError, match=r"plane 1 of D_4 acts on tensors of shape \(B, ..., 2\)"):
         function(draw(3, 3), draw(3, 3), D4)
 
 

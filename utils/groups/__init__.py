@@ -25,6 +25,7 @@ All actions are left actions: acting with :math:`h` and then with :math:`g` is a
 :math:`gh`. All matrices are ``float64`` and read-only.
 """
 
+from utils.groups.action import Action, Group
 from utils.groups.axioms import AxiomReport, check_axioms
 from utils.groups.characters import (
     character,
@@ -34,7 +35,7 @@ from utils.groups.characters import (
     isotypic_projection,
     reynolds_operator,
 )
-from utils.groups.codes import CyclicShifts, ElementMap, GroupAction, PointPermutations
+from utils.groups.codes import CyclicShifts, PointPermutations
 from utils.groups.families import cyclic, dihedral, direct_product, symmetric
 from utils.groups.finite import FiniteGroup, SetAction
 from utils.groups.orbits import burnside_count, count_colourings, orbit, stabilizer
@@ -48,11 +49,14 @@ from utils.groups.representations import (
     trivial_representation,
 )
 
+GroupAction = Action  # the name before actions were open
+
 __all__ = [
+    "Action",
     "AxiomReport",
     "CyclicShifts",
-    "ElementMap",
     "FiniteGroup",
+    "Group",
     "GroupAction",
     "PointPermutations",
     "Representation",

@@ -16,16 +16,6 @@ def read_only(array: np.ndarray) -> np.ndarray:
     return copy
 
 
-def check_degree(n: int, family: str, largest: int | None = None) -> int:
-    """Return ``n`` as an integer, or refuse one that no group of the family has."""
-    if isinstance(n, bool) or not isinstance(n, int | np.integer):
-        raise TypeError(f"The n of {family}(n) is an integer, but it is {n!r}.")
-    if n < 1 or (largest is not None and n > largest):
-        limit = "at least 1" if largest is None else f"between 1 and {largest}"
-        raise ValueError(f"The n of {family}(n) is {limit}, but it is {n}.")
-    return int(n)
-
-
 def check_elements(
     elements: int | torch.Tensor, batch: int, order: int, device: torch.device
 ) -> torch.Tensor:

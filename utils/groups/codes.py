@@ -5,14 +5,19 @@ So they also work where the group has :math:`9! = 362\,880` elements.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
-from utils.groups._checks import check_degree, check_elements
-from utils.groups.families import cyclic, symmetric
+from utils._checks import check_whole
+from utils.groups._checks import check_elements
+from utils.groups.action import Action, Group
+from utils.groups.families import LARGEST_SYMMETRIC, cyclic, symmetric
+from utils.groups.finite import FiniteGroup
 from utils.groups.representations import (
     Representation,
     permutation_representation,
@@ -21,14 +26,15 @@ from utils.groups.representations import (
 
 __all__ = [
     "CyclicShifts",
-    "ElementMap",
-    "GroupAction",
     "PointPermutations",
 ]
 
+_MOST_POINTS = 7
+"""The most points whose permutations are listed; there are 7! = 5040 of them."""
+
 
 @dataclass(frozen=True)
-class CyclicShifts:
+class CyclicShifts(Action):
     """C_n acting on codes of shape ``(B, k, n)``: ``k`` copies of the regular representation.
 
     The element ``r`` shifts the last axis of all copies together,
@@ -40,18 +46,23 @@ class CyclicShifts:
     degree : int
         The ``n`` of C_n, at least 1.
 
-    Raises
-    ------
-    TypeError
-        If the degree is not an integer.
-    ValueError
-        If the degree is smaller than 1.
+    Examples
+    --------
+    >>> codes = torch.tensor([[3, 1, 0], [3, 1, 0]])
+    >>> CyclicShifts(3).act(torch.tensor([0, 1]), codes).tolist()
+    [[3, 1, 0], [0, 3, 1]]
     """
 
     degree: int
+    is_isometric = True
 
     def __post_init__(self) -> None:
-        check_degree(self.degree, "CyclicShifts")
+        check_whole(self.degree, "The n of CyclicShifts(n)")
+
+    @cached_property
+    def group(self) -> FiniteGroup:
+        """The group C_n with its table, which is built when first asked for."""
+        return cyclic(self.degree)
 
     @property
     def name(self) -> str:
@@ -64,26 +75,8 @@ class CyclicShifts:
         return self.degree
 
     def act(self, elements: int | torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Shift every member of a batch.
-
-        Parameters
-        ----------
-        elements : int or torch.Tensor
-            One shift for the whole batch, or integers of shape ``(B,)``.
-        x : torch.Tensor
-            Shape ``(B, ..., n)``.
-
-        Returns
-        -------
-        torch.Tensor
-            The shifted batch.
-
-        Raises
-        ------
-        ValueError
-            If the last axis is not ``n``, or there is not one element for each member.
-        """
-        self.check_shape(x)
+        """Shift every member of ``x``, shape ``(B, ..., n)``, by one number or its own of ``B``."""
+        self.check(x)
         index = check_elements(elements, x.shape[0], self.order, x.device)
         if index.ndim == 0:
             return torch.roll(x, int(index), dims=-1)
@@ -92,78 +85,52 @@ class CyclicShifts:
         source = source.reshape(len(index), *[1] * (x.ndim - 2), self.degree)
         return torch.gather(x, -1, source.expand(x.shape))
 
-    def random_elements(self, count: int, generator: torch.Generator) -> torch.Tensor:
-        """Draw shifts uniformly.
-
-        Parameters
-        ----------
-        count : int
-            How many.
-        generator : torch.Generator
-            The source of randomness.
-
-        Returns
-        -------
-        torch.Tensor
-            Integers of shape ``(count,)``.
-        """
-        return torch.randint(self.order, (count,), generator=generator)
-
-    def representation(self) -> Representation:
-        """Return the same action on one copy as matrices.
-
-        Returns
-        -------
-        Representation
-            The regular representation of C_n.
-        """
-        return regular_representation(cyclic(self.degree))
-
-    def check_shape(self, x: torch.Tensor) -> None:
-        """Refuse a tensor that the group cannot act on.
-
-        Parameters
-        ----------
-        x : torch.Tensor
-            The candidate.
-
-        Raises
-        ------
-        ValueError
-            If ``x`` has fewer than two axes or its last axis is not ``n``.
-        """
+    def check(self, x: torch.Tensor) -> None:
+        """Refuse a tensor that has not the shape ``(B, ..., n)``."""
         if x.ndim < 2 or x.shape[-1] != self.degree:
             raise ValueError(
                 f"{self.name} shifts tensors of shape (B, ..., {self.degree}), but this one has "
                 f"shape {tuple(x.shape)}."
             )
 
+    def representation(self) -> Representation:
+        """Return the same action on one copy as matrices, the regular representation of C_n."""
+        return regular_representation(self.group)
+
 
 @dataclass(frozen=True)
-class PointPermutations:
+class PointPermutations(Action):
     r"""S_n permuting the points of sets: shape ``(B, n)`` or ``(B, n, d)``.
 
     An element is a permutation ``p`` of shape ``(n,)``, where ``p[i]`` is the place that point
     ``i`` goes to: :math:`(p\,x)_{p(i)} = x_i`. This is a left action, and on ``(B, n)`` it is
-    the permutation representation. The elements are never listed, so ``n`` may be large.
+    the permutation representation. Distances do not list the elements, so ``n`` may be large.
 
     Attributes
     ----------
     degree : int
         The number ``n`` of points, at least 1.
 
-    Raises
-    ------
-    TypeError
-        If the degree is not an integer.
-    ValueError
-        If the degree is smaller than 1.
+    Examples
+    --------
+    >>> PointPermutations(3).act(torch.tensor([2, 0, 1]), torch.tensor([[5, 6, 7]])).tolist()
+    [[6, 7, 5]]
+    >>> PointPermutations(9).group
+    Group(name='S_9', order=362880)
     """
 
     degree: int
+    is_isometric = True
 
     def __post_init__(self) -> None:
-        check_degree(self.degree, "PointPermutations")
+        check_whole(self.degree, "The n of PointPermutations(n)")
+
+    @cached_property
+    def group(self) -> Group:
+        """The group S_n, with its table for ``n`` up to 6."""
+        if self.degree <= LARGEST_SYMMETRIC:
+            return symmetric(self.degree)
+        return Group(self.name, self.order)
 
     @property
     def name(self) -> str:
@@ -174,6 +141,15 @@ class PointPermutations:
     def order(self) -> int:
         """The number of group elements, ``n!``."""
         return math.factorial(self.degree)
+
+    def elements(self) -> Iterator[torch.Tensor]:
+        """List the permutations in lexicographic order, one at a time, for ``n`` up to 7."""
+        if self.degree > _MOST_POINTS:
+            raise ValueError(
+                f"{self.name} has {self.order} elements, too many to list; use quotient_distance, "
+                f"align or random_elements, which do not list them."
+            )
+        return map(torch.tensor, itertools.permutations(range(self.degree)))
 
     def act(self, elements: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Permute the points of every member of a batch.
@@ -190,13 +166,8 @@ class PointPermutations:
         -------
         torch.Tensor
             The permuted batch.
-
-        Raises
-        ------
-        ValueError
-            If the shapes do not fit or a row is not a permutation.
         """
-        self.check_shape(x)
+        self.check(x)
         index = torch.as_tensor(elements, device=x.device)
         if index.shape not in ((self.degree,), (x.shape[0], self.degree)):
             raise ValueError(
@@ -211,60 +182,18 @@ class PointPermutations:
             source = source[:, :, None].expand(x.shape)
         return torch.gather(x, 1, source)
 
-    def random_elements(self, count: int, generator: torch.Generator) -> torch.Tensor:
-        """Draw permutations uniformly.
-
-        Parameters
-        ----------
-        count : int
-            How many.
-        generator : torch.Generator
-            The source of randomness.
-
-        Returns
-        -------
-        torch.Tensor
-            Integers of shape ``(count, n)``.
-        """
-        return torch.rand(count, self.degree, generator=generator, dtype=torch.float64).argsort(1)
-
-    def representation(self) -> Representation:
-        """Return the action on ``(B, n)`` as matrices, for ``n`` up to 6.
-
-        Returns
-        -------
-        Representation
-            The permutation representation of S_n.
-
-        Raises
-        ------
-        ValueError
-            If ``n`` is larger than 6.
-        """
-        return permutation_representation(symmetric(self.degree))
-
-    def check_shape(self, x: torch.Tensor) -> None:
-        """Refuse a tensor that the group cannot act on.
-
-        Parameters
-        ----------
-        x : torch.Tensor
-            The candidate.
-
-        Raises
-        ------
-        ValueError
-            If the shape is neither ``(B, n)`` nor ``(B, n, d)``.
-        """
+    def check(self, x: torch.Tensor) -> None:
+        """Refuse a tensor whose shape is neither ``(B, n)`` nor ``(B, n, d)``."""
         if x.ndim not in (2, 3) or x.shape[1] != self.degree:
             raise ValueError(
                 f"{self.name} permutes the points of tensors of shape (B, {self.degree}) or "
                 f"(B, {self.degree}, d), but this one has shape {tuple(x.shape)}."
             )
 
+    def random_elements(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """Draw permutations uniformly: integers of shape ``(count, n)``."""
+        return torch.rand(count, self.degree, generator=generator, dtype=torch.float64).argsort(1)
 
-GroupAction = Representation | CyclicShifts | PointPermutations
-"""Any of the three ways in which a group acts on a batch of tensors."""
-
-ElementMap = Callable[[torch.Tensor], torch.Tensor]
-"""What one group element does to a batch."""
+    def representation(self) -> Representation:
+        """Return the action on ``(B, n)`` as matrices, for ``n`` up to 6."""
+        return permutation_representation(symmetric(self.degree))

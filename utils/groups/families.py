@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from utils.groups._checks import check_degree
+from utils._checks import check_whole
 from utils.groups.finite import FiniteGroup, cycles
 
 __all__ = [
@@ -15,6 +15,9 @@ __all__ = [
     "direct_product",
     "symmetric",
 ]
+
+LARGEST_SYMMETRIC = 6
+"""The most points whose group has a table; it is one of 720 by 720."""
 
 
 def cyclic(n: int) -> FiniteGroup:
@@ -37,7 +40,7 @@ def cyclic(n: int) -> FiniteGroup:
     ValueError
         If ``n`` is smaller than 1.
     """
-    n = check_degree(n, "cyclic")
+    n = check_whole(n, "The n of cyclic(n)")
     steps = np.arange(n)
     table = (steps[:, None] + steps) % n
     labels = tuple("e" if r == 0 else "r" if r == 1 else f"r^{r}" for r in range(n))
@@ -67,7 +70,7 @@ def dihedral(n: int) -> FiniteGroup:
     ValueError
         If ``n`` is smaller than 1.
     """
-    n = check_degree(n, "dihedral")
+    n = check_whole(n, "The n of dihedral(n)")
     turn = np.tile(np.arange(n), 2)
     flip = np.repeat([0, 1], n)
     sign = 1 - 2 * flip
@@ -103,7 +106,7 @@ def symmetric(n: int) -> FiniteGroup:
     ValueError
         If ``n`` is smaller than 1 or larger than 6.
     """
-    n = check_degree(n, "symmetric", largest=6)
+    n = check_whole(n, "The n of symmetric(n)", largest=LARGEST_SYMMETRIC)
     images = np.array(list(itertools.permutations(range(n))), dtype=np.int64)
     weights = n ** np.arange(n)[::-1]
     keys = images @ weights  # increasing, since the order is lexicographic

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from utils.groups._checks import read_only
+from utils.groups.action import Group
 from utils.groups.axioms import (
     AxiomReport,
     check_axioms,
@@ -29,7 +30,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, eq=False)
-class FiniteGroup:
+class FiniteGroup(Group):
     """A finite group, given by its multiplication table.
 
     The elements are the integers ``0`` to ``order - 1``; ``labels`` says what they are called.
@@ -39,6 +40,8 @@ class FiniteGroup:
     ----------
     name : str
         For example ``"C_8"``.
+    order : int
+        The number of elements.
     table : numpy.ndarray
         Read-only integers of shape ``(order, order)``; entry ``[a, b]`` is the product ``ab``.
     labels : tuple
@@ -60,6 +63,7 @@ class FiniteGroup:
     """
 
     name: str
+    order: int = field(init=False)
     table: np.ndarray = field(repr=False)
     labels: tuple[str, ...] = field(default=(), repr=False)
     family: str = field(default="other", repr=False)
@@ -84,6 +88,7 @@ class FiniteGroup:
                 f"{self.name} has {n} elements and needs as many different labels, but "
                 f"{len(labels)} labels ({len(set(labels))} different) were given."
             )
+        object.__setattr__(self, "order", n)
         object.__setattr__(self, "table", read_only(table))
         object.__setattr__(self, "labels", labels)
         if self.natural_images is not None:
@@ -109,11 +114,6 @@ class FiniteGroup:
 
     def __len__(self) -> int:
         return self.order
-
-    @property
-    def order(self) -> int:
-        """The number of elements."""
-        return len(self.table)
 
     @property
     def elements(self) -> range:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from utils.groups._checks import TOLERANCE, check_elements, read_only
+from utils.groups.action import Action
 from utils.groups.finite import FiniteGroup, SetAction
 
 __all__ = [
@@ -23,7 +24,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, eq=False)
-class Representation:
+class Representation(Action):
     r"""A finite group acting on :math:`\mathbb{R}^d` by invertible matrices.
 
     The constructor checks that :math:`\rho(e) = I` and :math:`\rho(as) = \rho(a)\rho(s)` for all
@@ -91,9 +92,9 @@ class Representation:
         return self.matrices.shape[-1]
 
     @property
-    def order(self) -> int:
-        """The number of group elements."""
-        return self.group.order
+    def is_isometric(self) -> bool:
+        """Whether all matrices are orthogonal."""
+        return self.is_orthogonal
 
     @cached_property
     def is_orthogonal(self) -> bool:
@@ -144,21 +145,8 @@ class Representation:
         -------
         torch.Tensor
             ``rho(g) x``, of the shape of ``x``.
-
-        Raises
-        ------
-        ValueError
-            If the last axis is not ``d``, or there is not one element for each member.
-        TypeError
-            If ``x`` is not floating point.
         """
-        if not x.is_floating_point():
-            raise TypeError(f"A representation acts on floating-point tensors, but x is {x.dtype}.")
-        if x.ndim < 2 or x.shape[-1] != self.dimension:
-            raise ValueError(
-                f"{self.name} of {self.group.name} acts on tensors of shape (B, ..., "
-                f"{self.dimension}), but x has shape {tuple(x.shape)}."
-            )
+        self.check(x)
         index = check_elements(elements, x.shape[0], self.order, x.device)
         matrices = self.tensor(dtype=x.dtype, device=x.device)
         if index.ndim == 0:
@@ -166,22 +154,15 @@ class Representation:
         flat = x.reshape(x.shape[0], -1, self.dimension)
         return (flat @ matrices[index].transpose(1, 2)).reshape(x.shape)
 
-    def random_elements(self, count: int, generator: torch.Generator) -> torch.Tensor:
-        """Draw group elements uniformly.
-
-        Parameters
-        ----------
-        count : int
-            How many.
-        generator : torch.Generator
-            The source of randomness.
-
-        Returns
-        -------
-        torch.Tensor
-            Integers of shape ``(count,)``.
-        """
-        return torch.randint(self.order, (count,), generator=generator)
+    def check(self, x: torch.Tensor) -> None:
+        """Refuse what is not a floating-point tensor of shape ``(B, ..., d)``."""
+        if not x.is_floating_point():
+            raise TypeError(f"A representation acts on floating-point tensors, but x is {x.dtype}.")
+        if x.ndim < 2 or x.shape[-1] != self.dimension:
+            raise ValueError(
+                f"{self.name} of {self.group.name} acts on tensors of shape (B, ..., "
+                f"{self.dimension}), but this one has shape {tuple(x.shape)}."
+            )
 
 
 def trivial_representation(group: FiniteGroup, dimension: int = 1) -> Representation:

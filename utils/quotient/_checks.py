@@ -32,14 +32,7 @@ def check_batch(x: torch.Tensor, action: GroupAction, name: str) -> None:
         raise TypeError(f"{name} must be a torch.Tensor, but it is a {type(x).__name__}.")
     if x.dtype not in (torch.float32, torch.float64):
         raise TypeError(f"{name} must be float32 or float64, but it is {x.dtype}; convert it.")
-    if isinstance(action, Representation):
-        if x.ndim < 2 or x.shape[-1] != action.dimension:
-            raise ValueError(
-                f"{name} must have shape (B, ..., {action.dimension}) for {action.name} of "
-                f"{action.group.name}, but it has shape {tuple(x.shape)}."
-            )
-    else:
-        action.check_shape(x)
+    action.check(x)
     if x.numel() == 0:
         raise ValueError(f"{name} is empty, shape {tuple(x.shape)}; give at least one code.")
     if not torch.isfinite(x).all():

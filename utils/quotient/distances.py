@@ -6,7 +6,7 @@ import functools
 
 import torch
 
-from utils.groups import CyclicShifts, GroupAction, PointPermutations, Representation
+from utils.groups import CyclicShifts, GroupAction, PointPermutations
 from utils.quotient._checks import broadcast, check_pair
 from utils.quotient._nearest import paired, paired_points
 
@@ -134,7 +134,7 @@ def _fill_directly(
     result: torch.Tensor,
     x: torch.Tensor,
     y: torch.Tensor,
-    action: Representation | PointPermutations,
+    action: GroupAction,
     max_bytes: int,
 ) -> None:
     """Fill in Euclidean distances: of sorted numbers, or the smallest over the group."""
