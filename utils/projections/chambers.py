@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from utils.groups import chamber_walls, reflection_group
 from utils.projections.base import InvariantProjection
@@ -51,17 +52,18 @@ def chamber_fold(normals: np.ndarray, inside: np.ndarray) -> InvariantProjection
         From ``(B, d)`` to ``(B, d)``; its ``action`` is
         :func:`~utils.groups.reflection_group` of the normals.
 
-    Raises
-    ------
-    ValueError
-        If the shapes are wrong, a number is not finite, a normal is zero, the group is infinite
-        or has more than 2000 elements, or the point lies on a mirror.
+    Examples
+    --------
+    >>> normals = np.array([[-1.0, 1.0, 0.0], [0.0, -1.0, 1.0]])  # of the swaps of neighbours
+    >>> fold = chamber_fold(normals, inside=np.array([1.0, 2.0, 3.0]))
+    >>> fold(torch.tensor([[3.0, 1.0, 2.0]])).round(), fold.group.order
+    (tensor([[1., 2., 3.]]), 6)
     """
     walls = chamber_walls(normals, inside)
     dimension = walls.shape[1]
     steps = torch.tensor(walls[_reduced_word(walls)])
 
-    def function(z: torch.Tensor) -> torch.Tensor:
+    def function(z: Tensor) -> Tensor:
         """Reflect in each wall of the word the codes that are on its wrong side."""
         for alpha in steps.to(dtype=z.dtype, device=z.device):
             z = z - 2 * (z @ alpha).clamp(max=0)[:, None] * alpha
