@@ -469,7 +469,7 @@ def test_fields_under_translation_and_scale():
         (
             lambda: generator("scale")(torch.ones(1, 1, 4, 4).int()),
             TypeError,
-            "must be float32 or float64, but it is torch.int32",
+            "must be a floating-point tensor, but this is torch.int32",
         ),
         (lambda: Image(stride=0), ValueError, "stride of Image is positive, but it is 0"),
         (lambda: Image(offset=math.inf), ValueError, "offset of Image is a number or a pair"),
@@ -526,7 +526,7 @@ def test_fields_under_translation_and_scale():
         (
             lambda: Trivial().derivative(generator("scale"), torch.ones(2).long(), (4, 4)),
             TypeError,
-            "features must be float32 or float64",
+            "features must be a floating-point tensor",
         ),
     ],
 )

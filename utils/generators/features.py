@@ -10,8 +10,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from utils._checks import check_float, check_whole
-from utils.generators.flows import Generator
+from utils._checks import check_whole
+from utils.generators.flows import Generator, check_floating
 from utils.generators.gradients import fourier_slope
 
 __all__ = ["FeatureRepresentation", "Image", "RegularField", "Tokens", "Trivial"]
@@ -41,8 +41,8 @@ class FeatureRepresentation(ABC):
         generator : Generator
             The generator of the action on input images.
         features : torch.Tensor
-            A batch of features, ``float32`` or ``float64``, of the shape that the representation
-            is for; any other is a ``ValueError``.
+            A batch of features of the shape that the representation is for; any other is a
+            ``ValueError``.
         frame : tuple of int
             Height and width of the input images, whose centre is the fixed point of rotations.
 
@@ -66,7 +66,8 @@ class Trivial(FeatureRepresentation):
 
     def derivative(self, generator: Generator, features: Tensor, frame: tuple[int, int]) -> Tensor:
         """Return zero; see :meth:`FeatureRepresentation.derivative`."""
-        return torch.zeros_like(check_float(features, "A batch of features"))
+        check_floating(features, "features")
+        return torch.zeros_like(features)
 
 
 class _Grid(FeatureRepresentation):
@@ -182,7 +183,7 @@ class Image(_Grid):
 
     def derivative(self, generator: Generator, features: Tensor, frame: tuple[int, int]) -> Tensor:
         """Return what the generator does; see :meth:`FeatureRepresentation.derivative`."""
-        check_float(features, "A batch of features")
+        check_floating(features, "features")
         if self.flattened is None:
             if features.ndim != 4:
                 raise ValueError(
@@ -242,7 +243,7 @@ class Tokens(_Grid):
 
     def derivative(self, generator: Generator, features: Tensor, frame: tuple[int, int]) -> Tensor:
         """Return what the generator does; see :meth:`FeatureRepresentation.derivative`."""
-        check_float(features, "A batch of features")
+        check_floating(features, "features")
         count = self.extra + self.rows * self.columns
         axis = 2 if self.channels_first else 1
         if features.ndim != 3 or features.shape[axis] != count:
@@ -304,7 +305,7 @@ class RegularField(_Grid):
 
     def derivative(self, generator: Generator, features: Tensor, frame: tuple[int, int]) -> Tensor:
         """Return what the generator does; see :meth:`FeatureRepresentation.derivative`."""
-        check_float(features, "A batch of features")
+        check_floating(features, "features")
         on_grid = features.ndim == 4 and features.shape[1] % self.order == 0
         if not on_grid and not (features.ndim == 3 and features.shape[2] == self.order):
             raise ValueError(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from utils._checks import check_float
 from utils.generators.gradients import Boundary, Gradient, check_scheme, slope
 
 __all__ = ["GENERATORS", "Generator", "affine_generator", "generator", "standard_generators"]
@@ -68,8 +67,8 @@ class Generator:
     boundary: Boundary = "replicate"
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Return :math:`X x`, change per unit, of ``float32`` or ``float64`` ``(B, C, H, W)``."""
-        check_float(images, "A batch of images")
+        """Return :math:`X x`, change per unit, of images of shape ``(B, C, H, W)``."""
+        check_floating(images, "images")
         if images.ndim != 4 or images.numel() == 0:
             raise ValueError(
                 f"images must have shape (B, C, H, W) with at least one entry, but they have shape "
@@ -222,6 +221,13 @@ def standard_generators(
     9
     """
     return tuple(generator(name, gradient=gradient, boundary=boundary) for name in GENERATORS)
+
+
+def check_floating(tensor: Tensor, what: str) -> None:
+    """Refuse what is not a floating-point tensor, of any precision."""
+    if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
+        found = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+        raise TypeError(f"{what} must be a floating-point tensor, but this is {found}.")
 
 
 def _rows(matrix: Sequence[Sequence[float]]) -> tuple[Row, Row]:

@@ -11,7 +11,6 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import cast
 
 from torch import Tensor, nn
 from torch.autograd import forward_ad
@@ -19,7 +18,6 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from utils.generators import FeatureRepresentation, Image
 from utils.lie._runs import OUTPUT, Key, Leaf, Network
-from utils.lie.derivative import acted
 
 _INNOCENT = (nn.Flatten, nn.Unflatten, nn.Identity, _DropoutNd)
 """Layers that commute with everything, or only change a layout."""
@@ -44,7 +42,6 @@ class _Books:
         found: dict[Key, list[_Dual]] = {}
 
         def at_input(key: Key, tensors: list[Tensor]) -> None:
-            """Keep values and tangents of the inputs of a leaf."""
             found[key] = [
                 (value.clone(), value.new_zeros(value.shape) if moved is None else moved.clone())
                 for value, moved in map(forward_ad.unpack_dual, tensors)
@@ -60,9 +57,8 @@ class _Books:
     def missing(self, key: Key, number: int, kind: FeatureRepresentation, carried: Tensor) -> float:
         """Return which share of a tangent stays unexplained if an input is of some kind."""
         value, moved = self.arriving[key][number]
-        images = self.network.images
         try:
-            meant = acted(kind, self.network.generator, value, images, "the diagnosis")
+            meant = self.network.acted(kind, value, "the diagnosis")
         except ValueError:  # made for another shape
             return math.inf
         size = float(moved.norm() + meant.norm() + carried.norm())
@@ -121,16 +117,8 @@ def diagnose(network: Network, tolerance: float) -> tuple[str, str]:
         try:
             for k in earlier:
                 if k[0] == name:
-                    before, after = (
-                        acted(
-                            kind,
-                            network.generator,
-                            cast(Tensor, visits[k].value),
-                            network.images,
-                            name,
-                        )
-                        for kind in (leaves[name].output, asked)
-                    )
+                    declared, value = leaves[name].output, visits[k].value
+                    before, after = (network.acted(kind, value, name) for kind in (declared, asked))
                     changed[k] = own[k] + before - after
         except ValueError:  # its output is of another shape
             continue

@@ -41,7 +41,7 @@ class Visit:
 
     key: Key
     own: Tensor
-    value: Tensor | None
+    value: Tensor
     undeclared: tuple[str, ...]
 
 
@@ -89,6 +89,10 @@ class Network:
     leaves: Mapping[str, Leaf]
     output: FeatureRepresentation
 
+    def acted(self, kind: FeatureRepresentation, features: Tensor, place: str) -> Tensor:
+        """Return what the generator does to features, and say where if they do not fit."""
+        return acted(kind, self.generator, features, self.images, place)
+
     @contextlib.contextmanager
     def watched(self, at_output: AtOutput, at_input: AtInput | None = None) -> Iterator[None]:
         """Call a function where a leaf is entered, and one where it is left.
@@ -100,18 +104,15 @@ class Network:
         rerunning = False
 
         def enter(name: str, args: tuple, kwargs: dict) -> None:
-            """Hand on the inputs of a leaf."""
             if at_input is not None and not rerunning:
                 at_input((name, calls[name]), _tensors((args, kwargs)))
 
         def leave(name: str, args: tuple, kwargs: dict, result: object) -> object:
-            """Hand on the output of a leaf, and count its calls."""
             nonlocal rerunning
             if rerunning:
                 return None
 
             def rerun(*tensors: Tensor) -> Tensor:
-                """Run the leaf again, on other inputs."""
                 other = iter(tensors)
                 given, named = _mapped((args, kwargs), lambda _: next(other))
                 return _single(self.leaves[name].module(*given, **named), name)
@@ -148,7 +149,6 @@ class Network:
             entered[key] = [tensor.clone() for tensor in tensors]
 
         def at_output(key: Key, rerun: Callable[..., Tensor], result: Tensor) -> None:
-            """Measure the Lie derivative of a leaf by itself."""
             name, leaf = key[0], self.leaves[key[0]]
             tensors = entered.pop(key)
             if len(tensors) != len(leaf.inputs):
@@ -157,14 +157,15 @@ class Network:
                     f"{len(tensors)} tensors."
                 )
             tangents = tuple(
-                acted(kind, self.generator, tensor, self.images, f"the input of leaf {name!r}")
+                self.acted(kind, tensor, f"the input of leaf {name!r}")
                 for kind, tensor in zip(leaf.inputs, tensors, strict=True)
             )
             with forward_mode():
                 value, pushed = jvp(rerun, tuple(tensors), tangents)
-            place = f"the output of leaf {name!r}"
-            meant = acted(leaf.output, self.generator, value, self.images, place)
-            visits.append(Visit(key, pushed - meant, value if keep else None, tuple(undeclared)))
+            meant = self.acted(leaf.output, value, f"the output of leaf {name!r}")
+            visits.append(
+                Visit(key, pushed - meant, value if keep else torch.empty(0), tuple(undeclared))
+            )
             undeclared.clear()
 
         with torch.no_grad(), contextlib.ExitStack() as stack:
@@ -180,7 +181,7 @@ class Network:
                     f"Leaf {name!r} is not called when the model runs; remove it from the leaves."
                 )
         # What runs after the last leaf leads to the output.
-        return [*visits, Visit(OUTPUT, torch.empty(0), None, tuple(undeclared))]
+        return [*visits, Visit(OUTPUT, torch.empty(0), torch.empty(0), tuple(undeclared))]
 
     def _outside(self) -> dict[str, nn.Module]:
         """Return the largest layers that neither hold a leaf nor lie inside one."""
@@ -264,7 +265,6 @@ def _tensors(value: Any) -> list[Tensor]:
     found: list[Tensor] = []
 
     def note(tensor: Tensor) -> Tensor:
-        """Add a tensor to the list."""
         found.append(tensor)
         return tensor
 

@@ -35,10 +35,7 @@ contributions are; without this, no network that is equivariant would pass."""
 class TelescopingError(ValueError):
     """The contributions of the layers do not add up to the Lie derivative of the network.
 
-    Attributes
-    ----------
-    layer : str
-        The name of the layer whose declaration is wrong or missing.
+    ``layer`` is the name of the layer whose declaration is wrong or missing.
 
     Examples
     --------

@@ -17,17 +17,21 @@ from utils.groups import Action, CyclicShifts
 from utils.projections.base import InvariantProjection
 
 P = ParamSpec("P")
+Pair = tuple[float, float]
 
 _PARAMETERS = {
-    "copies": "The number ``k`` of copies of the regular representation.",
-    "order": "The ``n`` of C_n, at least 2.",
-    "outputs": "The number ``m`` of outputs, each with a random template of its own.",
-    "points": "The number ``n`` of numbers or points.",
-    "dimension": "The dimension ``d`` of a point.",
-    "directions": "The number ``m`` of random directions.",
-    "seed": "The seed of the Gaussian weights, of variance ``1 / m``.",
+    "copies": "int\n    The number ``k`` of copies of the regular representation.",
+    "order": "int\n    The ``n`` of C_n, at least 2.",
+    "outputs": "int\n    The number ``m`` of outputs, each with a random template of its own.",
+    "points": "int\n    The number ``n`` of numbers or points.",
+    "dimension": "int\n    The dimension ``d`` of a point.",
+    "directions": "int\n    The number ``m`` of random directions.",
+    "seed": "int\n    The seed of the Gaussian weights, of variance ``1 / m``.",
+    "normals": "numpy.ndarray\n    Shape ``(count, d)``: normals of mirrors that make the group, of "
+    "any length and sign.",
+    "inside": "numpy.ndarray\n    Shape ``(d,)``: a point off all mirrors, in the chamber.",
 }
-"""What an integer means, for every argument that a factory may have."""
+"""What it means, for every argument that a factory may have."""
 
 
 @dataclass(frozen=True)
@@ -68,20 +72,22 @@ def declared(
     name: str,
     domain: Callable[P, Codes],
     *,
+    bounds: Pair | Callable[[Any], Pair],
     made_once: Callable[[Any], Any] | None = None,
     **declarations: Any,
 ) -> Callable[[Callable[..., Tensor]], Callable[P, InvariantProjection]]:
     """Make a map on codes a factory of projections, with what is declared of it.
 
     The factory has the arguments of ``domain``, and its docstring gets "Parameters" and "Returns"
-    from the table above. The declarations are fields of :class:`InvariantProjection`; what depends
-    on the arguments is a function of the codes. Unless something else is said, a map is invariant
-    and continuous and not isometric. The map takes a batch of codes and, where there is anything
-    to be made once for all batches, that.
+    from the table above. ``bounds`` are the proven multiples ``(c, C)`` of the quotient distance
+    between which distances of values stay, the lower and the upper Lipschitz constant. The other
+    declarations are fields of :class:`InvariantProjection`; unless something else is said, a map
+    is invariant and continuous and not isometric. What depends on the arguments is a function of
+    the codes, such as ``made_once``: the second argument of the map, the same for all batches.
 
     Examples
     --------
-    >>> @declared("least", cyclic_codes, complete=False, lipschitz_constant=1.0)
+    >>> @declared("least", cyclic_codes, complete=False, bounds=(0.0, 1.0))
     ... def min_pool(z):
     ...     return z.amin(dim=-1)
     >>> min_pool(copies=2, order=4)(torch.arange(8.0).reshape(1, 2, 4))
@@ -94,6 +100,8 @@ def declared(
         def factory(*args: P.args, **kwargs: P.kwargs) -> InvariantProjection:
             codes = domain(*args, **kwargs)
             known = {k: v(codes) if callable(v) else v for k, v in declarations.items()}
+            lower, upper = bounds(codes) if callable(bounds) else bounds
+            known |= {"lower_lipschitz_constant": lower, "lipschitz_constant": upper}
             if isinstance(codes, DrawnCodes):
                 known["weights"] = codes.weights
             extra = () if made_once is None else (made_once(codes),)
@@ -119,7 +127,7 @@ def _documented(docstring: str | None, signature: inspect.Signature) -> str | No
     if docstring is None:  # python -OO
         return None
     said, title, examples = inspect.cleandoc(docstring).partition("Examples\n--------\n")
-    described = "\n".join(f"{name} : int\n    {_PARAMETERS[name]}" for name in signature.parameters)
+    described = "\n".join(f"{name} : {_PARAMETERS[name]}" for name in signature.parameters)
     return (
         f"{said.rstrip()}\n\nParameters\n----------\n{described}\n\n"
         f"Returns\n-------\nInvariantProjection\n    The map, with what is declared of it.\n\n"

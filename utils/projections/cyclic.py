@@ -32,14 +32,7 @@ __all__ = [
 ]
 
 
-@declared(
-    "raw",
-    cyclic_codes,
-    invariant=False,
-    complete=True,
-    lipschitz_constant=math.inf,
-    lower_lipschitz_constant=1.0,
-)
+@declared("raw", cyclic_codes, invariant=False, complete=True, bounds=(1.0, math.inf))
 def identity(z: Tensor) -> Tensor:
     """Return the raw code, flattened to ``k * n`` outputs: complete, not invariant, the baseline.
 
@@ -53,9 +46,7 @@ def identity(z: Tensor) -> Tensor:
     return z.flatten(1)
 
 
-@declared(
-    "mean", cyclic_codes, complete=False, lipschitz_constant=lambda codes: codes.action.order**-0.5
-)
+@declared("mean", cyclic_codes, complete=False, bounds=lambda codes: (0.0, codes.shape[1] ** -0.5))
 def mean_pool(z: Tensor) -> Tensor:
     r"""Return the mean of every copy over the group, ``k`` outputs.
 
@@ -71,7 +62,7 @@ def mean_pool(z: Tensor) -> Tensor:
     return z.mean(dim=-1)
 
 
-@declared("max", cyclic_codes, complete=False, lipschitz_constant=1.0)
+@declared("max", cyclic_codes, complete=False, bounds=(0.0, 1.0))
 def max_pool(z: Tensor) -> Tensor:
     """Return the largest entry of every copy, ``k`` outputs; Lipschitz with constant 1.
 
@@ -83,7 +74,7 @@ def max_pool(z: Tensor) -> Tensor:
     return z.amax(dim=-1)
 
 
-@declared("norm", cyclic_codes, complete=False, lipschitz_constant=1.0)
+@declared("norm", cyclic_codes, complete=False, bounds=(0.0, 1.0))
 def norm_pool(z: Tensor) -> Tensor:
     """Return the Euclidean norm of every copy, ``k`` outputs; Lipschitz with constant 1.
 
@@ -95,7 +86,7 @@ def norm_pool(z: Tensor) -> Tensor:
     return torch.linalg.vector_norm(z, dim=-1)
 
 
-@declared("power spectrum", cyclic_codes, complete=False, lipschitz_constant=math.inf)
+@declared("power spectrum", cyclic_codes, complete=False, bounds=(0.0, math.inf))
 def power_spectrum(z: Tensor) -> Tensor:
     r"""Return :math:`|\hat z(f)|^2` of every copy for the ``n // 2 + 1`` frequencies from 0.
 
@@ -112,7 +103,7 @@ def power_spectrum(z: Tensor) -> Tensor:
     return (spectrum.real.square() + spectrum.imag.square()).flatten(1)
 
 
-@declared("amplitude spectrum", cyclic_codes, complete=False, lipschitz_constant=1.0)
+@declared("amplitude spectrum", cyclic_codes, complete=False, bounds=(0.0, 1.0))
 def amplitude_spectrum(z: Tensor) -> Tensor:
     r"""Return the moduli of the Fourier coefficients of every copy, weighted to keep the norm.
 
@@ -179,7 +170,7 @@ def _factors(codes: Codes) -> tuple[list[list[int]], list[int]]:
     cyclic_codes,
     made_once=_factors,
     complete=lambda codes: codes.shape == (1, 3),
-    lipschitz_constant=math.inf,
+    bounds=(0.0, math.inf),
     source="Kakarala (2012); Sadler and Giannakis (1992)",
 )
 def bispectrum(z: Tensor, factors: tuple[list[list[int]], list[int]]) -> Tensor:
@@ -203,13 +194,17 @@ def bispectrum(z: Tensor, factors: tuple[list[list[int]], list[int]]) -> Tensor:
     return torch.cat([product.real, product.imag[..., phased]], dim=-1).flatten(1)
 
 
+def _one_pair(codes: Codes) -> bool:
+    """Tell whether C_2, which is S_2, swaps the two entries of a single copy."""
+    return codes.shape == (1, 2)
+
+
 @declared(
     "sort per copy",
     cyclic_codes,
-    complete=lambda codes: codes.shape == (1, 2),
-    isometric=lambda codes: codes.shape == (1, 2),
-    lipschitz_constant=1.0,
-    lower_lipschitz_constant=lambda codes: float(codes.shape == (1, 2)),
+    complete=_one_pair,
+    isometric=_one_pair,
+    bounds=lambda codes: (float(_one_pair(codes)), 1.0),
 )
 def sort_per_copy(z: Tensor) -> Tensor:
     r"""Return every copy sorted, ``k * n`` outputs, which forgets the order inside a copy.
@@ -229,11 +224,10 @@ def sort_per_copy(z: Tensor) -> Tensor:
 @declared(
     "canonicalise",
     cyclic_codes,
-    continuous=lambda codes: codes.shape == (1, 2),
+    continuous=_one_pair,
     complete=True,
-    isometric=lambda codes: codes.shape == (1, 2),
-    lipschitz_constant=lambda codes: 1.0 if codes.shape == (1, 2) else math.inf,
-    lower_lipschitz_constant=1.0,
+    isometric=_one_pair,
+    bounds=lambda codes: (1.0, 1.0 if _one_pair(codes) else math.inf),
 )
 def canonicalise(z: Tensor) -> Tensor:
     """Return the shift of the code in which the largest entry of copy 0 comes first.

@@ -30,20 +30,20 @@ def _templates(copies: int, order: int, outputs: int = 256, *, seed: int = 0) ->
     return DrawnCodes(codes.action, codes.shape, draw((outputs, *codes.shape), seed))
 
 
-def _spectral_norms(weights: Tensor) -> Tensor:
+def _spectral_norms(codes: DrawnCodes) -> Tensor:
     r"""Return for each frequency the spectral norm of the templates' Fourier coefficients.
 
     With :math:`c_j(r) = \langle w_j, r\,v \rangle`, Parseval's theorem bounds
     :math:`\sum_{j,r} c_j(r)^2` by the square of the largest of them times
     :math:`\lVert v \rVert^2`.
     """
-    spectrum = torch.fft.rfft(weights).permute(2, 0, 1)
+    spectrum = torch.fft.rfft(codes.weights).permute(2, 0, 1)
     return torch.linalg.matrix_norm(spectrum, ord=2)
 
 
 def _shifted(codes: DrawnCodes) -> Tensor:
     """Return every template shifted back by every ``r``, shape ``(n, m, k * n)``."""
-    shifts = range(codes.action.order)
+    shifts = range(codes.shape[1])
     return torch.stack([torch.roll(codes.weights, -r, dims=-1).flatten(1) for r in shifts])
 
 
@@ -65,12 +65,10 @@ def _pool_products(z: Tensor, shifted: Tensor, pool: Callable[[Tensor], Tensor])
     _templates,
     made_once=lambda codes: codes.weights.mean(dim=-1),
     complete=False,
-    lipschitz_constant=lambda codes: (
-        float(_spectral_norms(codes.weights)[0]) / math.sqrt(codes.action.order)
-    ),
+    bounds=lambda codes: (0.0, float(_spectral_norms(codes)[0]) / math.sqrt(codes.shape[1])),
 )
 def random_linear_mean(z: Tensor, averaged: Tensor) -> Tensor:
-    r"""Return the mean over the group of ``m`` random linear functions.
+    r"""Return for ``m`` random linear functions the mean over the group.
 
     .. math:: s_j(z) = \frac{1}{n} \sum_{r} \langle w_j, r\,z \rangle
 
@@ -88,9 +86,9 @@ def random_linear_mean(z: Tensor, averaged: Tensor) -> Tensor:
     return z.sum(dim=-1) @ averaged.to(z).T
 
 
-def _relu_mean_constant(codes: DrawnCodes) -> float:
-    norms = _spectral_norms(codes.weights)
-    return float(norms[0] + norms.max()) / (2 * math.sqrt(codes.action.order))
+def _relu_mean_bounds(codes: DrawnCodes) -> tuple[float, float]:
+    norms = _spectral_norms(codes)
+    return 0.0, float(norms[0] + norms.max()) / (2 * math.sqrt(codes.shape[1]))
 
 
 @declared(
@@ -98,12 +96,12 @@ def _relu_mean_constant(codes: DrawnCodes) -> float:
     _templates,
     made_once=_shifted,
     complete=lambda codes: (
-        False if codes.action.order >= 3 or len(codes.weights) < codes.dimension else None
+        False if codes.shape[1] >= 3 or len(codes.weights) < codes.dimension else None
     ),
-    lipschitz_constant=_relu_mean_constant,
+    bounds=_relu_mean_bounds,
 )
 def random_reynolds(z: Tensor, shifted: Tensor) -> Tensor:
-    r"""Return the mean over the group of ``m`` rectified random linear functions.
+    r"""Return for ``m`` rectified random linear functions the mean over the group.
 
     .. math:: s_j(z) = \frac{1}{n} \sum_{r} \max(0, \langle w_j, r\,z \rangle)
 
@@ -131,19 +129,21 @@ def _enough_filters(codes: DrawnCodes) -> bool | None:
     return False if outputs < codes.dimension else None
 
 
+def _max_filter_bounds(codes: DrawnCodes) -> tuple[float, float]:
+    frobenius = float(torch.linalg.vector_norm(codes.weights))
+    return 0.0, min(frobenius, float(_spectral_norms(codes).max()))
+
+
 @declared(
     "random max filter",
     _templates,
     made_once=_shifted,
     complete=_enough_filters,
-    lipschitz_constant=lambda codes: min(
-        float(torch.linalg.vector_norm(codes.weights)),
-        float(_spectral_norms(codes.weights).max()),
-    ),
+    bounds=_max_filter_bounds,
     source="Cahill, Iverson, Mixon and Packer (2022), Group-invariant max filtering",
 )
 def random_max_filter(z: Tensor, shifted: Tensor) -> Tensor:
-    r"""Return the ``m`` largest scalar products of random templates with the orbit of the code.
+    r"""Return for ``m`` random templates the largest scalar product with the orbit of the code.
 
     .. math:: s_j(z) = \max_{r} \langle w_j, r\,z \rangle
 

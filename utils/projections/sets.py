@@ -30,14 +30,7 @@ def _lines(points: int, dimension: int, directions: int, *, seed: int = 0) -> Dr
     return DrawnCodes(PointPermutations(points), (points, dimension), weights)
 
 
-@declared(
-    "sort",
-    _numbers,
-    complete=True,
-    isometric=True,
-    lipschitz_constant=1.0,
-    lower_lipschitz_constant=1.0,
-)
+@declared("sort", _numbers, complete=True, isometric=True, bounds=(1.0, 1.0))
 def sort_projection(z: Tensor) -> Tensor:
     r"""Return the sorted numbers: an isometric cross section of :math:`\mathbb{R}^n / S_n`.
 
@@ -57,8 +50,7 @@ def sort_projection(z: Tensor) -> Tensor:
     _numbers,
     complete=True,
     isometric=lambda codes: codes.dimension == 1,
-    lipschitz_constant=lambda codes: 1.0 if codes.dimension == 1 else math.inf,
-    lower_lipschitz_constant=lambda codes: float(codes.dimension == 1),
+    bounds=lambda codes: (1.0, 1.0) if codes.dimension == 1 else (0.0, math.inf),
 )
 def power_sums(z: Tensor) -> Tensor:
     r"""Return the sums of powers :math:`\sum_i z_i^j` for :math:`j = 1, \dots, n`.
@@ -84,8 +76,9 @@ def _enough_directions(codes: DrawnCodes) -> bool | None:
     return False if directions < dimension or points >= 2 ** (directions - 1) else None
 
 
-def _norm(codes: DrawnCodes) -> float:
-    return float(torch.linalg.matrix_norm(codes.weights, ord=2))
+def _line_bounds(codes: DrawnCodes) -> tuple[float, float]:
+    norm = float(torch.linalg.matrix_norm(codes.weights, ord=2))
+    return norm if codes.shape[1] == 1 else 0.0, norm
 
 
 @declared(
@@ -93,8 +86,7 @@ def _norm(codes: DrawnCodes) -> float:
     _lines,
     made_once=lambda codes: codes.weights,
     complete=_enough_directions,
-    lipschitz_constant=_norm,
-    lower_lipschitz_constant=lambda codes: _norm(codes) if codes.shape[1] == 1 else 0.0,
+    bounds=_line_bounds,
     source="Balan, Haghani and Singh (2022); Dym and Gortler (2022)",
 )
 def sorted_random_projections(z: Tensor, weights: Tensor) -> Tensor:
