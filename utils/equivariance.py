@@ -12,26 +12,21 @@ The linear equivariant maps form a vector space, the solutions of
 
 from __future__ import annotations
 
-import itertools
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from utils.groups import (
-    CyclicShifts,
-    GroupAction,
-    PointPermutations,
-    Representation,
-    character,
-    cyclic,
-)
+from utils._checks import check_choice, check_finite
+from utils.groups import Action, PointPermutations, Representation, character
+from utils.groups.representations import same_group
 
 __all__ = [
-    "Action",
     "ElementMap",
     "EquivarianceReport",
+    "Moves",
     "assert_equivariant",
     "assert_invariant",
     "equivariance_report",
@@ -42,8 +37,8 @@ __all__ = [
 ElementMap = Callable[[torch.Tensor], torch.Tensor]
 """What one group element does to a batch."""
 
-Action = GroupAction | Mapping[str, ElementMap] | Sequence[ElementMap]
-"""A group action, or one function for each group element, with or without names."""
+Moves = Action | Mapping[str, ElementMap] | Sequence[ElementMap]
+"""An action, or one function for each group element, with or without names."""
 
 _LISTED_PERMUTATIONS = 4
 """Up to this many points all permutations are tried; beyond, generators and random ones."""
@@ -62,20 +57,21 @@ class EquivarianceReport:
         The name of the map.
     invariance : bool
         Whether the map was checked for invariance rather than equivariance.
-    largest : float
-        The largest error.
-    mean : float
-        The mean error over inputs and group elements.
+    largest, mean : float
+        The largest error, and the mean over inputs and group elements.
     worst_element : str
         The group element with the largest error.
     worst_input : int
         The place in the batch of the input with the largest error.
-    elements : int
-        How many group elements were tried.
-    inputs : int
-        How many inputs were tried.
+    elements, inputs : int
+        How many group elements and inputs were tried.
     tolerance : float
         The largest error that passes.
+
+    Examples
+    --------
+    >>> EquivarianceReport("sum", True, 0.0, 0.0, "r", 1, 8, 2, 1e-5).passed
+    True
     """
 
     name: str
@@ -112,23 +108,19 @@ def relative_error(actual: torch.Tensor, expected: torch.Tensor) -> torch.Tensor
     All members share one denominator, so that one expected value near zero cannot blow up
     rounding errors.
 
-    Parameters
-    ----------
-    actual : torch.Tensor
-        Shape ``(B, ...)``.
-    expected : torch.Tensor
-        The same shape; nothing is broadcast.
+    Both have the same shape ``(B, ...)``; nothing is broadcast. Where everything expected is
+    zero, the error is 0 for exact agreement and infinity otherwise.
 
     Returns
     -------
     torch.Tensor
-        Shape ``(B,)``, ``float64``. Where everything expected is zero, 0 for exact agreement and
-        infinity otherwise.
+        Shape ``(B,)``, ``float64``.
 
-    Raises
-    ------
-    ValueError
-        If the shapes differ, have no batch axis, or the batch is empty.
+    Examples
+    --------
+    >>> expected = torch.tensor([[3.0, 4.0], [0.0, 5.0]])
+    >>> relative_error(expected + torch.tensor([[0.0], [0.5]]), expected).round(decimals=3)
+    tensor([0.0000, 0.1410], dtype=torch.float64)
     """
     if actual.shape != expected.shape:
         raise ValueError(
@@ -148,10 +140,10 @@ def relative_error(actual: torch.Tensor, expected: torch.Tensor) -> torch.Tensor
 
 
 def assert_equivariant(
-    f: Callable[[torch.Tensor], torch.Tensor],
+    f: ElementMap,
     x: torch.Tensor,
-    act_in: Action,
-    act_out: Action,
+    act_in: Moves,
+    act_out: Moves,
     *,
     tolerance: float = 1e-5,
     name: str = "f",
@@ -164,8 +156,8 @@ def assert_equivariant(
         Takes a batch and returns a batch; a network belongs in evaluation mode.
     x : torch.Tensor
         Inputs of shape ``(B, ...)``.
-    act_in, act_out : GroupAction or Mapping or Sequence
-        How the group acts on inputs and on outputs: an action of :mod:`utils.groups`, or
+    act_in, act_out : Action or Mapping or Sequence
+        How the group acts on inputs and on outputs: an :class:`~utils.groups.Action`, or
         one function for each element, in the same order or under the same names for both.
         For :class:`~utils.groups.PointPermutations` of more than four points, transpositions
         that generate the group, one cycle and eight random permutations stand for it.
@@ -187,17 +179,27 @@ def assert_equivariant(
     ValueError
         If the check could not fail: an empty batch, inputs that no given element moves, a map
         that is zero or does not change; or if inputs, actions and outputs do not fit together.
+
+    Examples
+    --------
+    >>> from utils.groups import CyclicShifts
+    >>> codes = torch.tensor([[3.0, 1.0, 0.0, -1.0]])
+    >>> report = assert_equivariant(torch.relu, codes, CyclicShifts(4), CyclicShifts(4))
+    >>> report.largest
+    0.0
+    >>> flip = lambda z: z.flip(-1)
+    >>> assert_equivariant(flip, codes, CyclicShifts(4), CyclicShifts(4))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    AssertionError: f is not equivariant: largest relative error ...
     """
-    report = equivariance_report(f, x, act_in, act_out, tolerance=tolerance, name=name)
-    if not report.passed:
-        raise AssertionError(str(report))
-    return report
+    return _passed(equivariance_report(f, x, act_in, act_out, tolerance=tolerance, name=name))
 
 
 def assert_invariant(
-    f: Callable[[torch.Tensor], torch.Tensor],
+    f: ElementMap,
     x: torch.Tensor,
-    act_in: Action,
+    act_in: Moves,
     *,
     tolerance: float = 1e-5,
     name: str = "f",
@@ -205,79 +207,50 @@ def assert_invariant(
     r"""Check :math:`f(g x) = f(x)` on a batch, for every group element.
 
     The batch must hold inputs from different orbits: on a single orbit an invariant map is
-    constant, and a constant map passes every test of invariance.
+    constant, and a constant map passes every test of invariance. Arguments, result and errors
+    are those of :func:`assert_equivariant`.
 
-    Parameters
-    ----------
-    f : Callable
-        Takes a batch and returns a batch; a network belongs in evaluation mode.
-    x : torch.Tensor
-        Inputs of shape ``(B, ...)``.
-    act_in : GroupAction or Mapping or Sequence
-        How the group acts on inputs; see :func:`assert_equivariant`.
-    tolerance : float
-        The largest relative error that passes.
-    name : str
-        What to call the map in messages.
-
-    Returns
-    -------
-    EquivarianceReport
-        What was found.
-
-    Raises
-    ------
-    AssertionError
-        If an error is larger than the tolerance or an output is not finite.
-    ValueError
-        If the check could not fail, or the arguments do not fit together.
+    Examples
+    --------
+    >>> from utils.groups import PointPermutations
+    >>> sets = torch.tensor([[3.0, 1.0, 0.0], [2.0, 2.0, 1.0]])
+    >>> assert_invariant(lambda z: z.sum(1), sets, PointPermutations(3)).passed
+    True
     """
-    report = equivariance_report(f, x, act_in, None, tolerance=tolerance, name=name)
+    return _passed(equivariance_report(f, x, act_in, None, tolerance=tolerance, name=name))
+
+
+def _passed(report: EquivarianceReport) -> EquivarianceReport:
     if not report.passed:
         raise AssertionError(str(report))
     return report
 
 
 def equivariance_report(
-    f: Callable[[torch.Tensor], torch.Tensor],
+    f: ElementMap,
     x: torch.Tensor,
-    act_in: Action,
-    act_out: Action | None = None,
+    act_in: Moves,
+    act_out: Moves | None = None,
     *,
     tolerance: float = 1e-5,
     name: str = "f",
 ) -> EquivarianceReport:
     """Measure how equivariant a map is, and pass no judgement.
 
-    Parameters
-    ----------
-    f : Callable
-        Takes a batch and returns a batch.
-    x : torch.Tensor
-        Inputs of shape ``(B, ...)``.
-    act_in : GroupAction or Mapping or Sequence
-        How the group acts on inputs; see :func:`assert_equivariant`.
-    act_out : GroupAction or Mapping or Sequence or None
-        How it acts on outputs; ``None`` asks for invariance.
-    tolerance : float
-        The largest relative error that counts as passed.
-    name : str
-        What to call the map in messages.
+    Without ``act_out`` the map is checked for invariance. Arguments are those of
+    :func:`assert_equivariant`; a passed check that could not have failed is refused here too.
 
-    Returns
-    -------
-    EquivarianceReport
-        What was found.
-
-    Raises
-    ------
-    ValueError
-        If a passed check could not have failed, or the arguments do not fit together.
+    Examples
+    --------
+    >>> from utils.groups import CyclicShifts
+    >>> codes = torch.tensor([[3.0, 1.0, 0.0, -1.0], [2.0, 0.0, 0.0, 0.0]])
+    >>> report = equivariance_report(lambda z: z[:, 0], codes, CyclicShifts(4))
+    >>> round(report.largest, 2), report.worst_element, report.worst_input
+    (1.57, 'r', 0)
     """
     if not isinstance(x, torch.Tensor) or x.ndim == 0 or x.numel() == 0:
         raise ValueError(f"The check of {name} needs a batch of at least one input.")
-    if not torch.isfinite(x).all():
-        raise ValueError(f"The inputs for {name} hold NaN or infinite values; remove them first.")
+    check_finite(x, f"The batch for {name}")
     if not 0 < tolerance < 1:
         raise ValueError(f"The tolerance lies between 0 and 1, but it is {tolerance}.")
     maps_in, maps_out = _element_maps(act_in, act_out)
@@ -339,9 +312,7 @@ def _spread(outputs: torch.Tensor, reference: torch.Tensor) -> float:
     return float(torch.linalg.vector_norm(difference, dim=1).nan_to_num(nan=torch.inf).max())
 
 
-def _evaluate(
-    f: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, batch: int, name: str
-) -> torch.Tensor:
+def _evaluate(f: ElementMap, x: torch.Tensor, batch: int, name: str) -> torch.Tensor:
     output = f(x)
     if not isinstance(output, torch.Tensor) or output.ndim == 0 or len(output) != batch:
         shape = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
@@ -360,69 +331,69 @@ def _evaluate(
 
 
 def _element_maps(
-    act_in: Action, act_out: Action | None
+    act_in: Moves, act_out: Moves | None
 ) -> tuple[dict[str, ElementMap], dict[str, ElementMap] | None]:
+    """Return one function for each element on inputs and on outputs, under the same names."""
     maps_in = _listed(act_in)
     if not maps_in:
         raise ValueError("The check needs at least one group element, but none was given.")
     if act_out is None:
         return maps_in, None
     maps_out = _listed(act_out)
-    if len(maps_in) != len(maps_out) or (
-        _is_named(act_in) and _is_named(act_out) and set(maps_in) != set(maps_out)
-    ):
+    named = not isinstance(act_in, Sequence) and not isinstance(act_out, Sequence)
+    if len(maps_in) != len(maps_out) or (named and set(maps_in) != set(maps_out)):
         raise ValueError(
             f"Inputs and outputs must be acted on by the same elements, but there are "
             f"{len(maps_in)} on inputs ({', '.join(list(maps_in)[:3])}, ...) and "
             f"{len(maps_out)} on outputs ({', '.join(list(maps_out)[:3])}, ...)."
         )
-    if not (_is_named(act_in) and _is_named(act_out)):
-        labels = maps_in if _is_named(act_in) else maps_out
+    if not named:
+        labels = maps_out if isinstance(act_in, Sequence) else maps_in
         maps_in = dict(zip(labels, maps_in.values(), strict=True))
         maps_out = dict(zip(labels, maps_out.values(), strict=True))
     return maps_in, maps_out
 
 
-def _is_named(action: Action) -> bool:
-    return isinstance(action, Mapping | GroupAction)
-
-
-def _listed(action: Action) -> dict[str, ElementMap]:
+@functools.singledispatch
+def _listed(moves: Moves) -> dict[str, ElementMap]:
     """Return one function for each group element, by its name."""
-    if isinstance(action, Mapping):
-        return dict(action)
-    if isinstance(action, CyclicShifts):
-        return _numbered(action, cyclic(action.degree).labels)
-    if isinstance(action, Representation):
-        return _numbered(action, action.group.labels)
-    if isinstance(action, PointPermutations):
-        permutations = _some_permutations(action)
-        return {str(p): _acting(action, torch.tensor(p)) for p in permutations}
-    if isinstance(action, Sequence):
-        return {str(number): move for number, move in enumerate(action)}
     raise ValueError(
-        f"An action is CyclicShifts, PointPermutations, a Representation, or functions, one for "
-        f"each group element, but this one is a {type(action).__name__}."
+        f"An action is an Action, such as CyclicShifts or a Representation, or functions, one for "
+        f"each group element, but this one is a {type(moves).__name__}."
     )
 
 
-def _numbered(action: CyclicShifts | Representation, labels: Sequence[str]) -> dict:
-    return {label: _acting(action, g) for g, label in enumerate(labels)}
+@_listed.register
+def _(moves: Mapping) -> dict[str, ElementMap]:
+    return dict(moves)
 
 
-def _acting(action: GroupAction, element: int | torch.Tensor) -> ElementMap:
-    return lambda x: action.act(element, x)
+@_listed.register
+def _(moves: Sequence) -> dict[str, ElementMap]:
+    return {str(number): move for number, move in enumerate(moves)}
 
 
-def _some_permutations(action: PointPermutations) -> list[tuple[int, ...]]:
-    n = action.degree
-    points = tuple(range(n))
+@_listed.register
+def _(moves: Action) -> dict[str, ElementMap]:
+    elements = list(moves.elements())
+    labels = getattr(moves.group, "labels", None) or map(str, range(len(elements)))
+    return {
+        label: functools.partial(moves.act, element)
+        for label, element in zip(labels, elements, strict=True)
+    }
+
+
+@_listed.register
+def _(moves: PointPermutations) -> dict[str, ElementMap]:
+    """Take all permutations of a few points; of many, some that generate them, and random ones."""
+    n = moves.degree
     if n <= _LISTED_PERMUTATIONS:
-        return list(itertools.permutations(points))
-    swaps = [(*points[:i], i + 1, i, *points[i + 2 :]) for i in range(n - 1)]
-    cycle = (*points[1:], 0)
-    drawn = action.random_elements(8, torch.Generator().manual_seed(0)).tolist()
-    return list(dict.fromkeys([*swaps, cycle, *map(tuple, drawn)]))
+        permutations = [tuple(p.tolist()) for p in moves.elements()]
+    else:
+        swaps = [(*range(i), i + 1, i, *range(i + 2, n)) for i in range(n - 1)]
+        drawn = moves.random_elements(8, torch.Generator().manual_seed(0)).tolist()
+        permutations = [*swaps, (*range(1, n), 0), *map(tuple, drawn)]
+    return {str(p): functools.partial(moves.act, torch.tensor(p)) for p in permutations}
 
 
 # --------------------------------------------------------------------------------------------
@@ -460,19 +431,21 @@ def equivariant_basis(
 
     Raises
     ------
-    ValueError
-        If the groups differ or the form is unknown.
     ArithmeticError
         If rounding spoils one of the two checks, which only badly conditioned matrices can
         bring about.
+
+    Examples
+    --------
+    Between functions on three points: the identity, and what all pairs of different points share.
+
+    >>> from utils.groups import permutation_representation, symmetric
+    >>> rho = permutation_representation(symmetric(3))
+    >>> equivariant_basis(rho, rho, form="echelon").astype(int).tolist()
+    [[[1, 0, 0], [0, 1, 0], [0, 0, 1]], [[0, 1, 1], [1, 0, 1], [1, 1, 0]]]
     """
-    if rho_in.group != rho_out.group:
-        raise ValueError(
-            f"An equivariant map needs one group on both sides, but these representations belong "
-            f"to {rho_in.group.name} and {rho_out.group.name}."
-        )
-    if form not in ("orthonormal", "echelon"):
-        raise ValueError(f"The form is 'orthonormal' or 'echelon', but it is {form!r}.")
+    same_group((rho_in, rho_out), "equivariant map")
+    check_choice(form, "The form", ("orthonormal", "echelon"))
     group, d_in, d_out = rho_in.group, rho_in.dimension, rho_out.dimension
     eye_in, eye_out = np.eye(d_in), np.eye(d_out)
     gram = np.zeros((d_out * d_in, d_out * d_in))
@@ -486,14 +459,8 @@ def equivariant_basis(
     basis = vectors[:, :found].T.reshape(found, d_out, d_in)
     if form == "echelon":
         basis = _row_echelon(vectors[:, :found].T).reshape(basis.shape)
-    residual = (
-        max(
-            (float(np.abs(rho_out(s) @ basis - basis @ rho_in(s)).max()) for s in group.generators),
-            default=0.0,
-        )
-        if found
-        else 0.0
-    )
+    missed = [np.abs(rho_out(s) @ basis - basis @ rho_in(s)) for s in group.generators if found]
+    residual = max((float(error.max()) for error in missed), default=0.0)
     if abs(found - expected) > 1e-6 or residual > 1e-8:
         raise ArithmeticError(
             f"The null space has dimension {found}, the characters say {expected:.6g}, and the "

@@ -19,7 +19,9 @@ from utils.equivariance import (
     relative_error,
 )
 from utils.groups import (
+    Action,
     CyclicShifts,
+    Group,
     PointPermutations,
     Representation,
     character_inner_product,
@@ -147,6 +149,49 @@ def test_functions_for_elements():
     mixed = equivariance_report(lambda x: x.cumsum(-1), images, named, turns)
     assert mixed.worst_element in named
     assert equivariance_report(lambda x: x.cumsum(-1), images, turns, named) == mixed
+
+
+class SignFlips(Action):
+    """All changes of signs on R^3, a group that a reader brings, without a table."""
+
+    group, is_isometric = Group("C_2^3", 8), True
+
+    def elements(self):
+        return (torch.tensor(s) for s in itertools.product((1.0, -1.0), repeat=3))
+
+    def act(self, elements, x):
+        return x * elements
+
+    def check(self, x):
+        assert x.shape[1:] == (3,)
+
+
+class QuarterTurns(Action):
+    """The turns of pictures, a group that a reader brings, with a table."""
+
+    group, is_isometric = cyclic(4), True
+
+    def act(self, elements, x):
+        return x.rot90(elements, (1, 2))
+
+    def check(self, x):
+        assert x.ndim == 3
+
+
+def test_groups_that_a_reader_brings():
+    signs, x = SignFlips(), batch(4, 3)
+    assert assert_equivariant(lambda z: z**3, x, signs, signs).elements == 8
+    assert_invariant(torch.abs, x, signs)
+    with pytest.raises(AssertionError, match=r"is not equivariant.*element [1-7], input"):
+        assert_equivariant(torch.relu, x, signs, signs)
+    turns, images = QuarterTurns(), batch(3, 5, 5)
+    assert_invariant(lambda z: z.amax((1, 2)), images, turns)
+    assert_equivariant(torch.relu, images, turns, turns)
+    report = equivariance_report(lambda z: z.cumsum(-1), images, turns, turns)
+    assert report.worst_element in ("r", "r^2", "r^3")
+    # Signs in two coordinates turn a point of the plane by half a turn.
+    half = Representation(cyclic(2), [np.eye(2), -np.eye(2)])
+    assert_equivariant(lambda z: z**3, batch(4, 2), half, [lambda z: z, lambda z: -z])
 
 
 def test_names_are_matched_and_not_places():
@@ -297,7 +342,7 @@ def test_bad_arguments():
     for empty in (x[:0], torch.tensor(1.0), None):
         with pytest.raises(ValueError, match="needs a batch of at least one input"):
             assert_equivariant(torch.relu, empty, C8, C8)
-    with pytest.raises(ValueError, match="inputs for f hold NaN"):
+    with pytest.raises(ValueError, match="batch for f holds NaN"):
         assert_invariant(torch.relu, x * math.nan, C8)
     for tolerance in (0, -1, 1, math.nan):
         with pytest.raises(ValueError, match="tolerance lies between 0 and 1"):
@@ -448,7 +493,7 @@ def test_refusals_of_bases():
     one, other = trivial_representation(cyclic(2)), trivial_representation(cyclic(3))
     with pytest.raises(ValueError, match="belong to C_2 and C_3"):
         equivariant_basis(one, other)
-    with pytest.raises(ValueError, match="form is 'orthonormal' or 'echelon'"):
+    with pytest.raises(ValueError, match="form is one of 'orthonormal', 'echelon'"):
         equivariant_basis(one, one, form="sparse")
 
 

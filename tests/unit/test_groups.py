@@ -21,6 +21,7 @@ from utils import groups
 from utils.groups import (
     CyclicShifts,
     FiniteGroup,
+    Group,
     PointPermutations,
     Representation,
     SetAction,
@@ -331,7 +332,7 @@ def test_refusals_of_actions():
         with pytest.raises(ValueError, match="not one of the points"):
             action.stabilizer(bad)
     for call in (action.on_colourings, lambda c: count_colourings(action, c)):
-        with pytest.raises(ValueError, match="at least one colour"):
+        with pytest.raises(ValueError, match="number of colours is at least 1"):
             call(0)
     with pytest.raises(ValueError, match="too many to list"):
         cyclic(12).natural_action().on_colourings(4)
@@ -454,6 +455,32 @@ def test_sums_and_products():
     np.testing.assert_allclose(square(4) @ tensor.ravel(), moved)
 
 
+def test_the_algebra_of_representations():
+    group = dihedral(3)
+    sign, plane = irreps(group)[1:]
+    for ours, theirs in (
+        (sign + plane, direct_sum(sign, plane)),
+        (plane * plane, tensor_product(plane, plane)),
+        (3 * plane, direct_sum(plane, plane, plane)),
+        (sign * (sign + plane), tensor_product(sign, direct_sum(sign, plane))),
+    ):
+        np.testing.assert_array_equal(ours.matrices, theirs.matrices)
+    assert repr(sign + 2 * plane) == (
+        "Representation(reflection sign + 2 plane 1 of D_3, dimension 5)"
+    )
+    assert (2 * (sign + plane)).name == "2 (reflection sign + plane 1)"
+    assert ((sign + plane) * plane).name == "(reflection sign + plane 1) x plane 1"
+    assert decompose(plane * plane) == decompose(sum(irreps(group)[1:], start=irreps(group)[0]))
+    for refused in (0, -1):
+        with pytest.raises(ValueError, match="number of copies is at least 1"):
+            refused * plane
+    for wrong in (lambda: plane + 1, lambda: plane * 2, lambda: plane * "x", lambda: 1.5 * plane):
+        with pytest.raises(TypeError):
+            wrong()
+    with pytest.raises(ValueError, match="belong to D_3 and C_3"):
+        plane + trivial_representation(cyclic(3))
+
+
 @every_group
 def test_reynolds_operator_is_the_projection_on_fixed_vectors(group):
     rho = direct_sum(permutation_representation(group), irreps(group)[-1])
@@ -528,22 +555,38 @@ def test_orbits_and_stabilizers_of_vectors(group):
     rho = permutation_representation(group)
     action = group.natural_action()
     generic = np.random.default_rng(0).normal(size=rho.dimension)
-    for x in (np.eye(rho.dimension)[0], np.ones(rho.dimension), generic):
-        members, stable = orbit(rho, x), stabilizer(rho, x)
-        assert len(members) * len(stable) == group.order
-        assert group.subgroup(*stable.tolist()) == tuple(stable.tolist())
-    np.testing.assert_array_equal(stabilizer(rho, np.eye(rho.dimension)[0]), action.stabilizer(0))
-    assert len(orbit(rho, np.ones(rho.dimension))) == 1
-    assert orbit(rho, generic).shape[1] == rho.dimension
+    x = torch.tensor(np.stack([np.eye(rho.dimension)[0], np.ones(rho.dimension), generic]))
+    members, stable = orbit(x, rho), stabilizer(x, rho)
+    assert members.shape == (3, group.order, rho.dimension)
+    assert stable.shape == (3, group.order)
+    for one, fixed in zip(members, stable, strict=True):
+        different = {tuple(row) for row in one.round(decimals=9).tolist()}
+        subgroup = tuple(fixed.nonzero().flatten().tolist())
+        assert len(different) * len(subgroup) == group.order
+        assert group.subgroup(*subgroup) == subgroup
+    np.testing.assert_array_equal(stable[0].nonzero().flatten(), action.stabilizer(0))
+    assert stable[1].all()
+
+
+def test_stabilizers_of_points_and_of_zero():
+    three = torch.tensor([[[1.0, 0.0], [1.0, 0.0], [2.0, 2.0]]], dtype=torch.float64)
+    fixed = stabilizer(three, PointPermutations(3))
+    assert fixed[0].nonzero().flatten().tolist() == [0, 2]  # e and the swap of the first two
+    assert stabilizer(torch.zeros(2, 4), CyclicShifts(4)).all()
 
 
 def test_vectors_of_the_wrong_form():
     rho = trivial_representation(cyclic(2), 2)
     for call in (orbit, stabilizer):
-        for bad in (np.zeros(3), np.zeros((1, 2)), np.array([0, np.inf])):
-            with pytest.raises(ValueError, match="acts on finite vectors of 2 entries"):
-                call(rho, bad)
-        assert len(call(rho, np.zeros(2))) in (1, 2)
+        for bad in (torch.zeros(1, 3), torch.zeros(2)):
+            with pytest.raises(ValueError, match=r"acts on tensors of shape \(B, ..., 2\)"):
+                call(bad, rho)
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            call(torch.tensor([[0, math.inf]]), rho)
+        with pytest.raises(TypeError, match=r"must be a torch.Tensor"):
+            call(np.zeros((1, 2)), rho)
+        with pytest.raises(TypeError, match="is an Action"):
+            call(torch.zeros(1, 2), rho.group)
 
 
 # --------------------------------------------------------------------------------------------
@@ -602,6 +645,33 @@ def test_left_actions(action, shape):
             product = torch.gather(g, 1, h)
         twice = action.act(g, action.act(h, x))
         assert torch.allclose(twice, action.act(product, x), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("action", [CyclicShifts(5), PointPermutations(4), irreps(dihedral(5))[-1]])
+def test_every_element_is_listed_once_in_the_order_of_the_table(action):
+    x = torch.randn(1, *{5: (5,), 24: (4,), 10: (2,)}[action.order], dtype=torch.float64)
+    listed = list(action.elements())
+    assert len(listed) == action.order == action.group.order
+    rho = action if isinstance(action, Representation) else action.representation()
+    assert action.group == rho.group
+    for number, element in enumerate(listed):
+        assert torch.equal(action.act(element, x), rho.act(number, x))
+    taken = action.take(torch.tensor([3, 0, 3]))
+    assert torch.equal(action.act(taken[1], x), x)
+    assert torch.equal(taken[0], taken[2])
+    assert torch.equal(action.act(taken[:1], x), rho.act(3, x))
+
+
+def test_groups_of_actions():
+    """A table where it is at hand, a name and an order where it is too large."""
+    assert PointPermutations(5).group == symmetric(5)
+    assert PointPermutations(9).group == Group("S_9", 362880)
+    assert isinstance(cyclic(3), Group)
+    assert cyclic(3) != Group("C_3", 3)
+    assert repr(CyclicShifts(8).group) == "FiniteGroup(name='C_8', order=8)"
+    assert not Representation(cyclic(2), [np.eye(2), [[1, 1], [0, -1]]]).is_isometric
+    with pytest.raises(ValueError, match="S_8 has 40320 elements, too many to list"):
+        PointPermutations(8).elements()
 
 
 def test_random_elements_reach_the_whole_group():

@@ -7,6 +7,7 @@ import inspect
 import itertools
 import math
 import types
+import typing
 import weakref
 
 import numpy as np
@@ -15,26 +16,31 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.optimize import linear_sum_assignment
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from utils import quotient
+from utils import groups, quotient
 from utils.groups import (
+    Action,
     CyclicShifts,
+    Group,
     PointPermutations,
     Representation,
+    SetAction,
     cyclic,
     dihedral,
+    direct_product,
     irreps,
     permutation_representation,
     regular_representation,
     symmetric,
 )
 from utils.quotient import (
-    _nearest,
     align,
-    distances,
+    nearest,
     orbit,
+    pairwise,
     quotient_distance,
     quotient_distance_matrix,
     quotient_geodesic,
@@ -46,12 +52,52 @@ def draw(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
+class SignFlips(Action):
+    """A reader's group without a table: all changes of signs on R^d."""
+
+    is_isometric = True
+
+    def __init__(self, d: int) -> None:
+        self.group = Group(f"C_2^{d}", 2**d)
+        self.d = d
+
+    def elements(self):
+        return (torch.tensor(s) for s in itertools.product((1.0, -1.0), repeat=self.d))
+
+    def act(self, elements, x):
+        self.check(x)
+        return x * elements
+
+    def check(self, x):
+        if x.ndim != 2 or x.shape[1] != self.d:
+            raise ValueError(f"Signs of {self.d} entries do not fit {tuple(x.shape)}.")
+
+
+class QuarterTurns(Action):
+    """A reader's group with a table: the turns of square pictures."""
+
+    group, is_isometric = cyclic(4), True
+
+    def act(self, elements, x):
+        numbers = self.check_numbers(elements, x)
+        turned = torch.stack([x.rot90(k, (1, 2)) for k in range(4)])
+        return turned[numbers, torch.arange(len(x))]
+
+    def check(self, x):
+        if x.ndim != 3 or x.shape[1] != x.shape[2]:
+            raise ValueError(f"Quarter turns need square pictures, not {tuple(x.shape)}.")
+
+
 def copies_by_hand(y: np.ndarray, action) -> list[np.ndarray]:
     """List the orbit of one code, in NumPy and without the room under test."""
     if isinstance(action, CyclicShifts):
         return [np.roll(y, r, axis=-1) for r in range(action.degree)]
     if isinstance(action, PointPermutations):
         return [y[list(p)] for p in itertools.permutations(range(action.degree))]
+    if isinstance(action, SignFlips):
+        return [y * s for s in itertools.product((1, -1), repeat=action.d)]
+    if isinstance(action, QuarterTurns):
+        return [np.rot90(y, k) for k in range(4)]
     return [y @ matrix.T for matrix in action.matrices]
 
 
@@ -87,6 +133,8 @@ CASES = [
     (PLANE, (3, 2)),
     (CyclicShifts(17), (17,)),
     (CyclicShifts(16), (2, 3, 16)),
+    (SignFlips(3), (3,)),
+    (QuarterTurns(), (3, 3)),
 ]
 
 
@@ -133,18 +181,13 @@ def test_both_forms_of_the_correlation(order, method):
     np.testing.assert_allclose(found.numpy(), distance_by_hand(x, y, action), rtol=1e-10)
 
 
-def test_the_automatic_choice(monkeypatch):
-    used = []
-    for name in ("_SpectralCorrelation", "_ShiftCorrelation"):
-        original = getattr(distances, name)
-        monkeypatch.setattr(
-            distances, name, lambda y, name=name, make=original: used.append(name) or make(y)
-        )
-    for order, method in ((15, "auto"), (16, "auto"), (15, "fft"), (16, "matmul")):
-        x = draw(2, 1, order)
-        quotient_distance_matrix(x, x, CyclicShifts(order), method=method)
-    shift, spectral = "_ShiftCorrelation", "_SpectralCorrelation"
-    assert used == [shift, spectral, spectral, shift]
+@pytest.mark.parametrize(("order", "same", "other"), [(15, "matmul", "fft"), (16, "fft", "matmul")])
+def test_the_automatic_choice(order, same, other):
+    """The two forms differ in their last digits, which give the chosen one away."""
+    x, y, action = draw(9, 3, order), draw(8, 3, order, seed=1), CyclicShifts(order)
+    found = quotient_distance_matrix(x, y, action)
+    assert torch.equal(found, quotient_distance_matrix(x, y, action, method=same))
+    assert not torch.equal(found, quotient_distance_matrix(x, y, action, method=other))
 
 
 @pytest.mark.parametrize("method", ["matmul", "fft"])
@@ -165,28 +208,39 @@ def test_small_distances_keep_their_digits(method, distance, dtype):
     np.testing.assert_allclose(paired.numpy(), exact.diagonal(), rtol=tolerance)
 
 
-def test_the_second_look_is_at_close_pairs_only(monkeypatch):
-    looked_at = []
-    original = distances.paired
-    monkeypatch.setattr(
-        distances, "paired", lambda x, y, a: looked_at.append((x, y)) or original(x, y, a)
-    )
+class WatchedShifts(CyclicShifts):
+    """Shifts that note which pairs are compared directly."""
+
+    seen: typing.ClassVar[list] = []
+
+
+@nearest.register
+def _(action: WatchedShifts, x: torch.Tensor, y: torch.Tensor):
+    action.seen.append((x, y))
+    return nearest(CyclicShifts(action.degree), x, y)
+
+
+def test_the_second_look_is_at_close_pairs_only():
+    WatchedShifts.seen.clear()
     x, y = draw(6, 2, 8), draw(5, 2, 8, seed=1)
     y[3] = torch.roll(x[2], 3, -1) + 1e-4 * y[3]
-    quotient_distance_matrix(x, y, CyclicShifts(8))
-    ((first, second),) = looked_at
+    found = quotient_distance_matrix(x, y, WatchedShifts(8))
+    ((first, second),) = WatchedShifts.seen
     assert torch.equal(first, x[2:3])
     assert torch.equal(second, y[3:4])
+    assert torch.equal(found, quotient_distance_matrix(x, y, CyclicShifts(8)))
 
 
-def test_without_the_second_look_small_distances_are_lost(monkeypatch):
-    """The control for the test above."""
+def test_without_the_second_look_small_distances_are_lost():
+    """The control for the test above: the formula that cancels."""
     x = draw(3, 2, 8)
     y = torch.roll(x, 3, -1) + 1e-9
     exact = distance_by_hand(x, y, CyclicShifts(8)).diagonal()
-    monkeypatch.setattr(distances, "_CANCELLATION", -1.0)
+    products = torch.stack([(x * torch.roll(y, r, -1)).sum((1, 2)) for r in range(8)]).amax(0)
+    squared = x.square().sum((1, 2)) + y.square().sum((1, 2)) - 2 * products
+    assert not np.allclose(squared.clamp(min=0).sqrt().numpy(), exact, rtol=1e-3, atol=0)
     found = quotient_distance_matrix(x, y, CyclicShifts(8)).diagonal().numpy()
-    assert not np.allclose(found, exact, rtol=1e-3, atol=0)
+    np.testing.assert_allclose(found, exact, rtol=1e-6)
 
 
 @every_case
@@ -318,63 +372,75 @@ def test_live_bytes_are_those_of_tensors_that_are_held():
     assert memory.peak == 8000 + 80
 
 
+class Sizes(TorchDispatchMode):
+    """Note the shapes of the results of one operation."""
+
+    def __init__(self, operation: str) -> None:
+        super().__init__()
+        self.operation = operation
+        self.shapes: list[torch.Size] = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        if function.name() == f"aten::{self.operation}":
+            self.shapes.append(result.shape)
+        return result
+
+
 @pytest.mark.parametrize(
-    ("owner", "name", "action", "shape", "method", "members", "bytes_of_one"),
+    ("operation", "axis", "action", "shape", "method", "members", "bytes_of_one"),
     [
-        (torch, "cdist", PointPermutations(5), (5,), "auto", 100, 32),
-        (torch, "cdist", PointPermutations(1), (1,), "auto", 2**15 + 1, 32),
-        (distances._ShiftCorrelation, "largest", CyclicShifts(8), (1, 8), "matmul", 10, 80),
-        (distances._SpectralCorrelation, "largest", CyclicShifts(8), (1, 8), "fft", 10, 80 * 8),
-        (_nearest, "_assign", PointPermutations(4), (4, 2), "auto", 1, 8 * 4 * (4 + 5 * 2 + 2)),
-        (distances, "paired", CyclicShifts(8), (1, 8), "matmul", 1, 128 * 8),
+        ("_cdist_forward", 0, PointPermutations(5), (5,), "auto", 100, 32),
+        ("_cdist_forward", 0, PointPermutations(1), (1,), "auto", 2**15 + 1, 32),
+        ("mm", 0, CyclicShifts(8), (1, 8), "matmul", 10, 80),
+        ("bmm", 1, CyclicShifts(8), (1, 8), "fft", 10, 80 * 8),
+        ("_cdist_forward", 0, PointPermutations(4), (4, 2), "auto", 1, 8 * 4 * (4 + 5 * 2 + 2)),
     ],
 )
 def test_blocks_are_as_large_as_memory_allows(
-    owner, name, action, shape, method, members, bytes_of_one, monkeypatch
+    operation, axis, action, shape, method, members, bytes_of_one
 ):
     """One more row would not fit; one row is taken even if it does not fit."""
-    sizes = []
-    original = getattr(owner, name)
-
-    def spy(*arguments, **options):
-        result = original(*arguments, **options)
-        sizes.append(len(result[0] if isinstance(result, tuple) else result))
-        return result
-
-    monkeypatch.setattr(owner, name, spy)
     rows = max(1, 2**20 // (bytes_of_one * members))
     x = torch.ones(rows + 1, *shape, dtype=torch.float64)
     y = torch.ones(members, *shape, dtype=torch.float64)
-    found = quotient_distance_matrix(x, y, action, method=method, max_bytes=2**20)
-    assert sizes == [rows, 1]
+    with Sizes(operation) as seen:
+        found = quotient_distance_matrix(x, y, action, method=method, max_bytes=2**20)
+    sizes = [shape[axis] for shape in seen.shapes]
+    repeated = {"mm": 8, "bmm": 2}.get(operation, 1)
+    assert sizes == [rows] * repeated + [1] * repeated
     assert found.max() == 0
 
 
-def test_points_are_compared_in_blocks_of_both_sides(monkeypatch):
-    sizes = []
-    original = _nearest._assign
-    monkeypatch.setattr(_nearest, "_assign", lambda c: sizes.append(len(c)) or original(c))
-    x, y = draw(27, 4, 2), draw(200, 4, 2, seed=1)
-    quotient_distance_matrix(x, y, PointPermutations(4), max_bytes=2**20)
-    assert sizes == [10 * 200, 10 * 200, 7 * 200]
-    sizes.clear()
-    quotient_distance_matrix(draw(2, 4, 2), draw(3000, 4, 2), PointPermutations(4), max_bytes=2**20)
-    assert sizes == [2048, 952] * 2
+def test_close_pairs_are_compared_in_blocks():
+    WatchedShifts.seen.clear()
+    x = torch.ones(1025, 1, 8, dtype=torch.float64)
+    quotient_distance_matrix(x, x[:1], WatchedShifts(8), max_bytes=2**20)
+    assert [len(a) for a, _ in WatchedShifts.seen] == [2**20 // (128 * 8), 1]
 
 
-@pytest.mark.parametrize(("n", "d"), [(4, 1), (9, 2), (9, 4), (3, 20)])
-def test_costs_of_points_are_squares_of_differences(n, d):
-    """Against differences that are squared one by one, also where points nearly coincide."""
-    x, y = draw(50, n, d), draw(50, n, d, seed=1)
-    y[:25] = x[:25].flip(1) + 1e-9 * y[:25]
-    x[25:30] = x[25:30].round()
-    y[25:30] = x[25:30]
-    plain = (x[:, :, None] - y[:, None]).square().sum(dim=-1)
-    costs = _nearest._costs(x, y)
-    assert torch.allclose(costs, plain, rtol=1e-14, atol=0)
-    assert torch.equal(costs == 0, plain == 0)
-    scalar_products = torch.cdist(x, y, compute_mode="use_mm_for_euclid_dist").square()
-    assert not torch.allclose(scalar_products, plain, rtol=1e-14, atol=0)
+def test_points_are_compared_in_blocks_of_both_sides():
+    action = PointPermutations(4)
+    for count, others, sizes in (
+        (27, 200, [10 * 200, 10 * 200, 7 * 200]),
+        (2, 3000, [2048, 952] * 2),
+    ):
+        x, y = draw(count, 4, 2), draw(others, 4, 2, seed=1)
+        with Sizes("_cdist_forward") as seen:
+            quotient_distance_matrix(x, y, action, max_bytes=2**20)
+        assert [shape[0] for shape in seen.shapes] == sizes
+
+
+def test_points_are_matched_by_differences_and_not_by_scalar_products():
+    """Far from the origin scalar products cancel and match at random; the control shows it."""
+    action = PointPermutations(9)
+    x = 1e6 + 1e-4 * draw(20, 9, 2)
+    p = action.random_elements(20, torch.Generator().manual_seed(0))
+    moved = action.act(p, x) + 1e-7 * draw(20, 9, 2, seed=1)
+    assert torch.equal(align(x, moved, action).elements, p)
+    costs = torch.cdist(moved, x, compute_mode="use_mm_for_euclid_dist").square()
+    control = [linear_sum_assignment(cost.numpy())[1].argsort() for cost in costs]
+    assert not np.array_equal(control, p.numpy())
 
 
 def test_points_in_single_precision_have_gradients_as_in_double():
@@ -429,7 +495,7 @@ def test_alignment(action, shape):
     np.testing.assert_allclose(direct.numpy(), exact, rtol=1e-10)
     np.testing.assert_allclose(found.distance.numpy(), exact, rtol=1e-10)
     assert torch.equal(action.act(found.elements, x), found.aligned)
-    assert found.elements.dtype == torch.int64
+    assert found.elements.dtype == action.take(torch.arange(1)).dtype
 
 
 @every_case
@@ -508,7 +574,7 @@ def test_the_orbit_is_in_the_order_of_the_group():
 
 def test_the_longest_orbit_of_points_has_5040_members():
     assert orbit(draw(1, 7), PointPermutations(7)).shape == (1, 5040, 7)
-    with pytest.raises(ValueError, match="orbit under S_8 has 40320 members, too many"):
+    with pytest.raises(ValueError, match="S_8 has 40320 elements, too many"):
         orbit(draw(1, 8), PointPermutations(8))
 
 
@@ -552,6 +618,98 @@ def test_times_outside_the_interval_are_refused(times):
 
 
 # --------------------------------------------------------------------------------------------
+# Groups that a reader brings
+# --------------------------------------------------------------------------------------------
+
+
+def quarter_turns_as_matrices() -> Representation:
+    """The turns of pictures of 3 by 3, read row by row, as a permutation representation."""
+    places = torch.arange(9).reshape(3, 3)
+    images = [places.rot90(k).flatten().argsort().tolist() for k in range(4)]
+    return permutation_representation(SetAction(cyclic(4), np.array(images)))
+
+
+def sign_flips_as_matrices() -> Representation:
+    group = direct_product(direct_product(cyclic(2), cyclic(2)), cyclic(2))
+    return Representation(group, [np.diag(s) for s in itertools.product((1, -1), repeat=3)])
+
+
+@pytest.mark.parametrize(
+    ("action", "shape", "matrices"),
+    [
+        (SignFlips(3), (3,), sign_flips_as_matrices()),
+        (QuarterTurns(), (3, 3), quarter_turns_as_matrices()),
+    ],
+    ids=["signs", "turns"],
+)
+def test_a_group_of_a_reader_agrees_with_its_matrices(action, shape, matrices):
+    x, y = draw(6, *shape), draw(6, *shape, seed=1)
+    flat_x, flat_y = x.flatten(1), y.flatten(1)
+    assert torch.equal(orbit(x, action).flatten(2), orbit(flat_x, matrices))
+    ours, theirs = align(x, y, action), align(flat_x, flat_y, matrices)
+    assert torch.equal(ours.aligned.flatten(1), theirs.aligned)
+    assert torch.equal(ours.distance, theirs.distance)
+    assert torch.equal(ours.elements, action.take(theirs.elements))
+    for distance in (quotient_distance, quotient_distance_matrix):
+        assert torch.equal(distance(x, y, action), distance(flat_x, flat_y, matrices))
+    path = quotient_geodesic(x, y, action, [0.25, 1.0])
+    assert torch.equal(path.flatten(2), quotient_geodesic(flat_x, flat_y, matrices, [0.25, 1.0]))
+
+
+def test_random_elements_of_a_reader_are_what_it_acts_with():
+    drawn = SignFlips(3).random_elements(200, torch.Generator().manual_seed(0))
+    assert {tuple(s) for s in drawn.tolist()} == set(itertools.product((1.0, -1.0), repeat=3))
+    turns = QuarterTurns().random_elements(50, torch.Generator().manual_seed(0))
+    assert set(turns.tolist()) == set(range(4))
+
+
+class Stretch(SignFlips):
+    """Declared to be isometric, but it is not."""
+
+    def elements(self):
+        return (torch.tensor([1.0, s, 1.0]) for s in (1.0, 2.0))
+
+
+@pytest.mark.parametrize("function", [quotient_distance, quotient_distance_matrix, align])
+def test_a_false_declaration_is_found_out(function):
+    with pytest.raises(ValueError, match="declared to be isometric, but its element"):
+        function(draw(4, 3), draw(4, 3, seed=1), Stretch(3))
+
+
+class FastFlips(SignFlips):
+    """The nearest choice of signs makes the signs agree."""
+
+
+@nearest.register
+def _(action: FastFlips, x: torch.Tensor, y: torch.Tensor):
+    signs = torch.where((x < 0) == (y < 0), 1.0, -1.0)
+    return (x - signs * y.double()).norm(dim=1), signs
+
+
+@pairwise.register
+def _(action: FastFlips, x: torch.Tensor, y: torch.Tensor, method: str, max_bytes: int):
+    return torch.cdist(x.abs(), y.abs())
+
+
+def test_a_faster_road_can_be_registered():
+    x, y = draw(6, 3), draw(6, 3, seed=1)
+    slow, fast = align(x, y, SignFlips(3)), align(x, y, FastFlips(3))
+    assert torch.equal(slow.aligned, fast.aligned)
+    assert torch.allclose(slow.distance, fast.distance, rtol=1e-12)
+    exact = quotient_distance_matrix(x, y, SignFlips(3))
+    assert torch.allclose(quotient_distance_matrix(x, y, FastFlips(3)), exact, rtol=1e-12)
+
+
+def test_an_action_that_says_too_little_cannot_be_made():
+    class Silent(Action):
+        def act(self, elements, x):
+            return x
+
+    with pytest.raises(TypeError, match=r"abstract.*(check|is_isometric)"):
+        Silent()
+
+
+# --------------------------------------------------------------------------------------------
 # Refusals
 # --------------------------------------------------------------------------------------------
 
@@ -568,9 +726,9 @@ SECOND = ["y", "y", "reference", "y"]
 @pytest.mark.parametrize("function", TWO)
 def test_pairs_are_refused_with_one_clear_sentence(function):
     action, x = CyclicShifts(4), draw(3, 2, 4)
-    with pytest.raises(TypeError, match=r"action is CyclicShifts.*but it is a str"):
+    with pytest.raises(TypeError, match=r"action is an Action.*but it is a str"):
         function(x, x, "C_4")
-    with pytest.raises(ValueError, match="skew of C_2 has matrices that are not orthogonal"):
+    with pytest.raises(ValueError, match="skew of C_2 changes distances"):
         function(draw(3, 2), draw(3, 2), SKEW)
     with pytest.raises(TypeError, match=r"must be a torch.Tensor, but it is a ndarray"):
         function(x.numpy(), x, action)
@@ -597,7 +755,9 @@ def test_pairs_are_refused_with_one_clear_sentence(function):
     with pytest.raises(TypeError, match=r"is torch.float64 and .* is torch.float32"):
         function(x, x.float(), action)
     for count in (2, 3):
-        with pytest.raises(ValueError, match=r"plane 1 of D_4 acts on tensors of shape \(B, ..., 2\)"):
+        with pytest.raises(
+            ValueError, match=r"plane 1 of D_4 acts on tensors of shape \(B, ..., 2\)"
+        ):
             function(draw(count), draw(count), D4)
     with pytest.raises(ValueError, match=r"plane 1 of D_4 acts on tensors of shape \(B, ..., 2\)"):
         function(draw(3, 3), draw(3, 3), D4)
@@ -625,7 +785,8 @@ def test_public_names_are_listed():
         }
         assert set(module.__all__) == defined
         public |= defined
-    assert set(quotient.__all__) == public
+    assert set(quotient.__all__) == public | {"orbit"}
+    assert orbit is groups.orbit
 
 
 def test_numbers_of_pairs_must_agree():
@@ -642,7 +803,9 @@ def test_numbers_of_pairs_must_agree():
 
 def test_options_of_the_matrix_are_checked():
     x, action = draw(3, 2, 4), CyclicShifts(4)
-    with pytest.raises(ValueError, match="method is 'auto', 'matmul' or 'fft', but it is 'dft'"):
+    with pytest.raises(
+        ValueError, match="method is one of 'auto', 'matmul', 'fft', but it is 'dft'"
+    ):
         quotient_distance_matrix(x, x, action, method="dft")
     with pytest.raises(ValueError, match="method 'fft' is for CyclicShifts only"):
         quotient_distance_matrix(x, x, regular_representation(cyclic(4)), method="fft")
@@ -651,12 +814,14 @@ def test_options_of_the_matrix_are_checked():
 
 
 def test_orbits_are_refused_with_one_clear_sentence():
-    with pytest.raises(TypeError, match="action is CyclicShifts"):
+    with pytest.raises(TypeError, match="action is an Action"):
         orbit(draw(2, 3), "C_3")
     with pytest.raises(ValueError, match=r"^x is empty"):
         orbit(draw(0, 3), CyclicShifts(3))
     with pytest.raises(ValueError, match="S_4 permutes the points"):
         orbit(draw(2, 3), PointPermutations(4))
+    with pytest.raises(ValueError, match="Quarter turns need square pictures"):
+        orbit(draw(2, 3, 4), QuarterTurns())
 
 
 def test_the_orbit_of_a_skew_action_is_fine():

@@ -1,21 +1,19 @@
 r"""Finite groups, their actions and their representations.
 
-The room holds four kinds of small immutable objects:
-
-* a :class:`~utils.groups.FiniteGroup` is a multiplication table (:mod:`~utils.groups.finite`); its
+* A :class:`~utils.groups.FiniteGroup` is a multiplication table (:mod:`~utils.groups.finite`); its
   axioms are checked in :mod:`~utils.groups.axioms`, and the well-known groups are made in
-  :mod:`~utils.groups.families`;
-* a :class:`~utils.groups.SetAction` lets a finite group permute finitely many points
-  (:mod:`~utils.groups.finite` too);
-* a :class:`~utils.groups.Representation` lets a finite group act on :math:`\mathbb{R}^d` by
-  matrices (:mod:`~utils.groups.representations`); :mod:`~utils.groups.characters` splits it into
-  irreducible ones, and :mod:`~utils.groups.reflections` makes one from mirrors;
-* :class:`~utils.groups.CyclicShifts` and :class:`~utils.groups.PointPermutations` are the two
-  actions on latent codes that the book meets most (:mod:`~utils.groups.codes`), written without any
-  matrix, so that they also work where the group has :math:`9! = 362\,880` elements.
+  :mod:`~utils.groups.families`. A :class:`~utils.groups.SetAction` lets it permute finitely many
+  points.
+* An :class:`~utils.groups.Action` moves batches of tensors (:mod:`~utils.groups.action`). It is
+  open: a reader adds a group by subclassing it.
+* A :class:`~utils.groups.Representation` acts on :math:`\mathbb{R}^d` by matrices
+  (:mod:`~utils.groups.representations`); :mod:`~utils.groups.characters` splits it into
+  irreducible ones, and :mod:`~utils.groups.reflections` makes one from mirrors.
+* :class:`~utils.groups.CyclicShifts` and :class:`~utils.groups.PointPermutations` act on latent
+  codes without any matrix (:mod:`~utils.groups.codes`).
 
-Orbits and stabilisers of vectors, and Burnside's lemma, are in :mod:`~utils.groups.orbits`. All
-names can be imported from here::
+Orbits, stabilisers and Burnside's lemma are in :mod:`~utils.groups.orbits`. All names can be
+imported from here::
 
     from utils.groups import cyclic, regular_representation
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-__all__ = [
-    "Action",
-    "Group",
-]
+from utils._checks import check_finite, check_float
+
+__all__ = ["Action", "Group"]
 
 
 @dataclass(frozen=True)
@@ -30,32 +29,27 @@ class Group:
 
 
 class Action(ABC):
-    r"""A group acting on tensors of shape ``(B, ...)``, each member of the batch for itself.
+    r"""A group acting on tensors of shape ``(B, ...)``, on each member of the batch for itself.
 
-    Subclass it to bring a group of your own. The subclass says which :attr:`group` acts, whether
-    it keeps Euclidean distances (:attr:`is_isometric`), how it acts (:meth:`act`), and on which
-    tensors (:meth:`check`). Its elements are the numbers ``0`` to ``order - 1`` unless it
-    overrides :meth:`elements`. Distances, alignment, orbits and checks of equivariance then work
-    by trying every element.
-
-    Attributes
-    ----------
-    group : Group
-        The group; a :class:`~utils.groups.FiniteGroup` where its table is at hand, and then
-        :meth:`elements` has the order of the table.
+    Subclass it to bring a group of your own. The subclass says which ``group`` acts (a
+    :class:`~utils.groups.FiniteGroup` where its table is at hand), whether it keeps Euclidean
+    distances, how it acts, and on which tensors. Its elements are the numbers ``0`` to
+    ``order - 1`` unless it overrides :meth:`elements`. Orbits, distances, alignment and checks of
+    equivariance then work by trying every element.
 
     Examples
     --------
-    The quarter turns of square pictures of shape ``(B, side, side)``:
+    The quarter turns of square pictures; a turned picture is the same point of the quotient:
 
     >>> from utils.groups import cyclic
+    >>> from utils.quotient import quotient_distance
     >>> class QuarterTurns(Action):
     ...     group, is_isometric = cyclic(4), True
     ...
     ...     def act(self, elements, x):
-    ...         self.check(x)
+    ...         numbers = self.check_numbers(elements, x)
     ...         turned = torch.stack([x.rot90(k, (1, 2)) for k in range(4)])
-    ...         return turned[elements, torch.arange(len(x))]
+    ...         return turned[numbers, torch.arange(len(x))]
     ...
     ...     def check(self, x):
     ...         if x.ndim != 3 or x.shape[1] != x.shape[2]:
@@ -63,10 +57,6 @@ class Action(ABC):
     >>> picture = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
     >>> QuarterTurns().act(1, picture).tolist()
     [[[2.0, 4.0], [1.0, 3.0]]]
-
-    Its distance is that of the orbits: a turned picture is the same point of the quotient.
-
-    >>> from utils.quotient import quotient_distance
     >>> quotient_distance(picture, picture.rot90(1, (1, 2)), QuarterTurns())
     tensor([0.])
     """
@@ -75,7 +65,8 @@ class Action(ABC):
     if TYPE_CHECKING:
 
         @property
-        def group(self) -> Group: ...
+        def group(self) -> Group:
+            """The group."""
 
     @property
     @abstractmethod
@@ -84,19 +75,9 @@ class Action(ABC):
 
     @abstractmethod
     def act(self, elements: Any, x: torch.Tensor) -> torch.Tensor:
-        """Move every member of a batch; a left action: ``act(g, act(h, x))`` is ``act(gh, x)``.
+        """Move ``x``, shape ``(B, ...)``, by one element, or by ``B`` of them, stacked.
 
-        Parameters
-        ----------
-        elements : int or torch.Tensor
-            One element for the whole batch, or one for each of the ``B`` members, stacked.
-        x : torch.Tensor
-            Shape ``(B, ...)``; what :meth:`check` lets through.
-
-        Returns
-        -------
-        torch.Tensor
-            The moved batch, of the shape and type of ``x``.
+        A left action: ``act(g, act(h, x))`` is ``act(gh, x)``, of the shape and type of ``x``.
         """
 
     @abstractmethod
@@ -105,7 +86,7 @@ class Action(ABC):
 
     @property
     def name(self) -> str:
-        """What the action is called in messages; that of the group unless overridden."""
+        """What the action is called in messages; the name of the group unless overridden."""
         return self.group.name
 
     @property
@@ -114,13 +95,48 @@ class Action(ABC):
         return self.group.order
 
     def elements(self) -> Iterable[Any]:
-        """Everything that :meth:`act` takes, one element at a time, the order of the group's."""
+        """List everything that :meth:`act` takes, one element at a time, as the table does."""
         return range(self.order)
 
-    def random_elements(self, count: int, generator: torch.Generator) -> torch.Tensor:
-        """Draw ``count`` elements uniformly; shape ``(count,)``, or ``(count, ...)``."""
-        drawn = torch.randint(self.order, (count,), generator=generator)
+    def take(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Return the elements at some places of :meth:`elements`, stacked."""
         listed = self.elements()
         if isinstance(listed, range):
-            return drawn
-        return torch.stack([torch.as_tensor(element) for element in listed])[drawn]
+            return numbers
+        return torch.stack([torch.as_tensor(g, device=numbers.device) for g in listed])[numbers]
+
+    def random_elements(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """Draw ``count`` elements uniformly, stacked."""
+        return self.take(torch.randint(self.order, (count,), generator=generator))
+
+    def check_numbers(self, elements: int | torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Check ``x``, and elements that are numbers; return these as a tensor ``()`` or ``(B,)``."""
+        self.check(x)
+        index = torch.as_tensor(elements, device=x.device)
+        whole = not index.is_floating_point() and index.dtype != torch.bool
+        if not whole or index.shape not in ((), x.shape[:1]):
+            raise ValueError(
+                f"Group elements are one integer, or one for each of the {len(x)} members of the "
+                f"batch, but they have shape {tuple(index.shape)} and type {index.dtype}."
+            )
+        if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < self.order:
+            raise ValueError(
+                f"The group has the elements 0 to {self.order - 1}, but the elements given run "
+                f"from {int(index.min())} to {int(index.max())}."
+            )
+        return index.long()
+
+
+def check_action(action: Action) -> None:
+    """Refuse what is no action."""
+    if not isinstance(action, Action):
+        raise TypeError(
+            f"The action is an Action, such as CyclicShifts(n), but it is a {type(action).__name__}."
+        )
+
+
+def check_batch(x: torch.Tensor, action: Action, name: str) -> None:
+    """Refuse a batch of codes on which the group does not act; ``name`` is the argument's."""
+    check_float(x, name)
+    action.check(x)
+    check_finite(x, name)

@@ -20,17 +20,13 @@ __all__ = [
 
 
 def character(rho: Representation) -> np.ndarray:
-    """Return the trace of every matrix.
+    """Return the trace of every matrix, shape ``(order,)``; it is constant on conjugacy classes.
 
-    Parameters
-    ----------
-    rho : Representation
-        A representation.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(order,)``; constant on conjugacy classes.
+    Examples
+    --------
+    >>> from utils.groups import permutation_representation, symmetric
+    >>> character(permutation_representation(symmetric(3)))  # e, three swaps, two 3-cycles
+    array([3., 1., 1., 0., 0., 1.])
     """
     return np.trace(rho.matrices, axis1=1, axis2=2)
 
@@ -38,20 +34,14 @@ def character(rho: Representation) -> np.ndarray:
 def character_inner_product(first: Representation, second: Representation) -> float:
     r"""Return :math:`\frac{1}{|G|}\sum_g \chi_1(g)\,\chi_2(g)` of two real characters.
 
-    Parameters
-    ----------
-    first, second : Representation
-        Real representations of one group.
+    It is the dimension of the space of equivariant maps between the two.
 
-    Returns
-    -------
-    float
-        The dimension of the space of equivariant maps between the two.
-
-    Raises
-    ------
-    ValueError
-        If the groups differ.
+    Examples
+    --------
+    >>> from utils.groups import permutation_representation, symmetric
+    >>> rho = permutation_representation(symmetric(4))
+    >>> character_inner_product(rho, rho)
+    2.0
     """
     same_group((first, second), "inner product")
     return float(np.mean(character(first) * character(second)))
@@ -63,15 +53,13 @@ def reynolds_operator(rho: Representation) -> np.ndarray:
     .. math::
        P_G = \frac{1}{|G|} \sum_{g \in G} \rho(g), \qquad P_G^2 = P_G, \qquad \rho(h) P_G = P_G
 
-    Parameters
-    ----------
-    rho : Representation
-        A representation.
+    The trace of this ``(d, d)`` matrix is the dimension of the fixed space.
 
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(d, d)``; its trace is the dimension of the fixed space.
+    Examples
+    --------
+    >>> from utils.groups import cyclic, regular_representation
+    >>> reynolds_operator(regular_representation(cyclic(4))) @ [3.0, 1.0, 0.0, 0.0]
+    array([1., 1., 1., 1.])
     """
     return rho.matrices.mean(axis=0)
 
@@ -82,23 +70,13 @@ def irreps(group: FiniteGroup) -> tuple[Representation, ...]:
     For C_n these are the trivial one, the sign (even ``n``), and for each frequency
     :math:`0 < f < n/2` the rotation of the plane by :math:`2\pi f r/n`. For D_n the reflection
     joins them, as a second sign on lines and as the mirror of the first axis on planes. For S_n
-    they are Young's orthogonal form, one for each partition of ``n``.
+    they are Young's orthogonal form, one for each partition of ``n``. The trivial one is first.
 
-    Parameters
-    ----------
-    group : FiniteGroup
-        A group from :func:`~utils.groups.cyclic`, :func:`~utils.groups.dihedral` or
-        :func:`~utils.groups.symmetric`.
-
-    Returns
-    -------
-    tuple
-        Representations, the trivial one first.
-
-    Raises
-    ------
-    ValueError
-        If the group belongs to none of the three families.
+    Examples
+    --------
+    >>> from utils.groups import cyclic
+    >>> [(rho.name, rho.dimension) for rho in irreps(cyclic(4))]
+    [('trivial', 1), ('rotation 1', 2), ('sign', 1)]
     """
     if group.family == "cyclic":
         return _cyclic_irreps(group)
@@ -106,10 +84,7 @@ def irreps(group: FiniteGroup) -> tuple[Representation, ...]:
         return _dihedral_irreps(group)
     if group.family == "symmetric":
         return _symmetric_irreps(group)
-    raise ValueError(
-        f"The irreducible representations are listed for cyclic, dihedral and symmetric groups, "
-        f"but {group.name} is none of them."
-    )
+    raise ValueError(f"Irreps are listed for C_n, D_n and S_n, but {group.name} is none of them.")
 
 
 def _rotations(angles: np.ndarray) -> np.ndarray:
@@ -133,10 +108,7 @@ def _dihedral_irreps(group: FiniteGroup) -> tuple[Representation, ...]:
     n = group.degree
     turn = np.tile(np.arange(n), 2)
     flip = np.repeat([0, 1], n)
-    lines: dict[str, np.ndarray] = {
-        "trivial": np.ones(2 * n),
-        "reflection sign": (-1.0) ** flip,
-    }
+    lines = {"trivial": np.ones(2 * n), "reflection sign": (-1.0) ** flip}
     if n % 2 == 0:
         lines["rotation sign"] = (-1.0) ** turn
         lines["both signs"] = (-1.0) ** (turn + flip)
@@ -196,9 +168,8 @@ def _symmetric_irreps(group: FiniteGroup) -> tuple[Representation, ...]:
         for g, image in enumerate(images):
             # A descent of the image of g comes off on the right: g = (g s) s, and g s is earlier
             # in the lexicographic order.
-            descent = next((i for i in range(n - 1) if image[i] > image[i + 1]), None)
-            if descent is not None:
-                i = descent
+            i = next((i for i in range(n - 1) if image[i] > image[i + 1]), None)
+            if i is not None:
                 earlier = (*image[:i], image[i + 1], image[i], *image[i + 2 :])
                 matrices[g] = matrices[index[earlier]] @ adjacent[i]
         name = "trivial" if shape == (n,) else f"partition {shape}"
@@ -207,33 +178,21 @@ def _symmetric_irreps(group: FiniteGroup) -> tuple[Representation, ...]:
 
 
 def decompose(rho: Representation) -> dict[str, int]:
-    r"""Count how often each irreducible real representation occurs.
+    r"""Count how often each irreducible real representation occurs, by its name.
 
     The multiplicity of :math:`\rho_i` is
     :math:`\langle \chi, \chi_i \rangle / \langle \chi_i, \chi_i \rangle`. The denominator is 1
     except for the planes of C_n, whose rotations commute with more than the multiples of the
-    identity; there it is 2.
+    identity; there it is 2. The group is C_n, D_n or S_n.
 
-    Parameters
-    ----------
-    rho : Representation
-        A representation of C_n, D_n or S_n.
-
-    Returns
-    -------
-    dict
-        The multiplicity of every irreducible representation, by its name.
-
-    Raises
-    ------
-    ValueError
-        If the group belongs to none of the three families.
+    Examples
+    --------
+    >>> from utils.groups import dihedral, permutation_representation
+    >>> decompose(permutation_representation(dihedral(3)))
+    {'trivial': 1, 'reflection sign': 0, 'plane 1': 1}
     """
-    counts = {}
-    for irrep in irreps(rho.group):
-        inner = character_inner_product(rho, irrep) / character_inner_product(irrep, irrep)
-        counts[irrep.name] = round(inner)
-    return counts
+    product = character_inner_product
+    return {i.name: round(product(rho, i) / product(i, i)) for i in irreps(rho.group)}
 
 
 def isotypic_projection(rho: Representation, irrep: Representation) -> np.ndarray:
@@ -242,22 +201,14 @@ def isotypic_projection(rho: Representation, irrep: Representation) -> np.ndarra
     .. math::
        P_i = \frac{d_i}{\langle\chi_i, \chi_i\rangle\,|G|} \sum_{g} \chi_i(g^{-1})\, \rho(g)
 
-    Parameters
-    ----------
-    rho : Representation
-        The representation to be split.
-    irrep : Representation
-        An irreducible real representation of the same group.
+    Over all irreducible real representations these ``(d, d)`` matrices add up to the identity.
 
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(d, d)``; over all irreducible representations these add up to the identity.
-
-    Raises
-    ------
-    ValueError
-        If the groups differ.
+    Examples
+    --------
+    >>> from utils.groups import cyclic, regular_representation
+    >>> sign = irreps(cyclic(4))[-1]
+    >>> isotypic_projection(regular_representation(cyclic(4)), sign) @ [4.0, 0.0, 0.0, 0.0]
+    array([ 1., -1.,  1., -1.])
     """
     group = same_group((rho, irrep), "projection")
     weights = character(irrep)[group.inverses]

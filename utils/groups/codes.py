@@ -14,7 +14,6 @@ from functools import cached_property
 import torch
 
 from utils._checks import check_whole
-from utils.groups._checks import check_elements
 from utils.groups.action import Action, Group
 from utils.groups.families import LARGEST_SYMMETRIC, cyclic, symmetric
 from utils.groups.finite import FiniteGroup
@@ -24,10 +23,7 @@ from utils.groups.representations import (
     regular_representation,
 )
 
-__all__ = [
-    "CyclicShifts",
-    "PointPermutations",
-]
+__all__ = ["CyclicShifts", "PointPermutations"]
 
 _MOST_POINTS = 7
 """The most points whose permutations are listed; there are 7! = 5040 of them."""
@@ -40,11 +36,6 @@ class CyclicShifts(Action):
     The element ``r`` shifts the last axis of all copies together,
     ``torch.roll(z, shifts=r, dims=-1)``. Any number of axes may stand between the batch and the
     last axis; they are all copies.
-
-    Attributes
-    ----------
-    degree : int
-        The ``n`` of C_n, at least 1.
 
     Examples
     --------
@@ -71,13 +62,12 @@ class CyclicShifts(Action):
 
     @property
     def order(self) -> int:
-        """The number of group elements."""
+        """The number of group elements, ``n``."""
         return self.degree
 
     def act(self, elements: int | torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Shift every member of ``x``, shape ``(B, ..., n)``, by one number or its own of ``B``."""
-        self.check(x)
-        index = check_elements(elements, x.shape[0], self.order, x.device)
+        index = self.check_numbers(elements, x)
         if index.ndim == 0:
             return torch.roll(x, int(index), dims=-1)
         steps = torch.arange(self.degree, device=x.device)
@@ -105,11 +95,6 @@ class PointPermutations(Action):
     An element is a permutation ``p`` of shape ``(n,)``, where ``p[i]`` is the place that point
     ``i`` goes to: :math:`(p\,x)_{p(i)} = x_i`. This is a left action, and on ``(B, n)`` it is
     the permutation representation. Distances do not list the elements, so ``n`` may be large.
-
-    Attributes
-    ----------
-    degree : int
-        The number ``n`` of points, at least 1.
 
     Examples
     --------
@@ -152,35 +137,18 @@ class PointPermutations(Action):
         return map(torch.tensor, itertools.permutations(range(self.degree)))
 
     def act(self, elements: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Permute the points of every member of a batch.
-
-        Parameters
-        ----------
-        elements : torch.Tensor
-            One permutation of shape ``(n,)`` for the whole batch, or one for each member, shape
-            ``(B, n)``.
-        x : torch.Tensor
-            Shape ``(B, n)`` or ``(B, n, d)``.
-
-        Returns
-        -------
-        torch.Tensor
-            The permuted batch.
-        """
+        """Permute the points of ``x`` by one permutation ``(n,)``, or one for each member, ``(B, n)``."""
         self.check(x)
         index = torch.as_tensor(elements, device=x.device)
         if index.shape not in ((self.degree,), (x.shape[0], self.degree)):
             raise ValueError(
-                f"An element of {self.name} is a permutation of {self.degree} points, shape "
-                f"({self.degree},) or ({x.shape[0]}, {self.degree}), but the elements have shape "
-                f"{tuple(index.shape)}."
+                f"An element of {self.name} is a permutation of {self.degree} points, one or one "
+                f"for each of the {len(x)} members, but the shape is {tuple(index.shape)}."
             )
         ordered, source = index.expand(x.shape[0], self.degree).sort(dim=1)
         if not torch.equal(ordered, torch.arange(self.degree, device=x.device).expand_as(ordered)):
             raise ValueError(f"An element of {self.name} must hold each of 0 to n - 1 once.")
-        if x.ndim == 3:
-            source = source[:, :, None].expand(x.shape)
-        return torch.gather(x, 1, source)
+        return torch.gather(x, 1, source if x.ndim == 2 else source[:, :, None].expand(x.shape))
 
     def check(self, x: torch.Tensor) -> None:
         """Refuse a tensor whose shape is neither ``(B, n)`` nor ``(B, n, d)``."""

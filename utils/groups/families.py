@@ -9,12 +9,7 @@ import numpy as np
 from utils._checks import check_whole
 from utils.groups.finite import FiniteGroup, cycles
 
-__all__ = [
-    "cyclic",
-    "dihedral",
-    "direct_product",
-    "symmetric",
-]
+__all__ = ["cyclic", "dihedral", "direct_product", "symmetric"]
 
 LARGEST_SYMMETRIC = 6
 """The most points whose group has a table; it is one of 720 by 720."""
@@ -23,28 +18,15 @@ LARGEST_SYMMETRIC = 6
 def cyclic(n: int) -> FiniteGroup:
     """Return C_n, the group of ``n`` rotations; element ``r`` is the rotation by ``r/n`` turns.
 
-    Parameters
-    ----------
-    n : int
-        The order, at least 1.
-
-    Returns
-    -------
-    FiniteGroup
-        Addition modulo ``n``.
-
-    Raises
-    ------
-    TypeError
-        If ``n`` is not an integer.
-    ValueError
-        If ``n`` is smaller than 1.
+    Examples
+    --------
+    >>> cyclic(3).labels
+    ('e', 'r', 'r^2')
     """
     n = check_whole(n, "The n of cyclic(n)")
     steps = np.arange(n)
     table = (steps[:, None] + steps) % n
-    labels = tuple("e" if r == 0 else "r" if r == 1 else f"r^{r}" for r in range(n))
-    return FiniteGroup(f"C_{n}", table, labels, "cyclic", n, table)
+    return FiniteGroup(f"C_{n}", table, ("e", *_powers(n)[1:]), "cyclic", n, table)
 
 
 def dihedral(n: int) -> FiniteGroup:
@@ -53,58 +35,37 @@ def dihedral(n: int) -> FiniteGroup:
     Element ``j`` is the rotation ``r^j`` by ``j/n`` turns and element ``n + j`` is ``r^j s``:
     reflect first (corner ``i`` to corner ``-i``), then rotate.
 
-    Parameters
-    ----------
-    n : int
-        The number of corners, at least 1.
-
-    Returns
-    -------
-    FiniteGroup
-        The group of order ``2n``.
-
-    Raises
-    ------
-    TypeError
-        If ``n`` is not an integer.
-    ValueError
-        If ``n`` is smaller than 1.
+    Examples
+    --------
+    >>> square = dihedral(4)
+    >>> square.labels[square.multiply(1, 4)], square.is_abelian
+    ('rs', False)
     """
     n = check_whole(n, "The n of dihedral(n)")
     turn = np.tile(np.arange(n), 2)
     flip = np.repeat([0, 1], n)
     sign = 1 - 2 * flip
-    turns = (turn[:, None] + sign[:, None] * turn) % n
-    table = turns + n * ((flip[:, None] + flip) % 2)
+    table = (turn[:, None] + sign[:, None] * turn) % n + n * ((flip[:, None] + flip) % 2)
     images = (turn[:, None] + sign[:, None] * np.arange(n)) % n
-    powers = ["", "r", *(f"r^{j}" for j in range(2, n))][:n]
-    labels = tuple([power or "e" for power in powers] + [power + "s" for power in powers])
+    labels = ("e", *_powers(n)[1:], *(power + "s" for power in _powers(n)))
     return FiniteGroup(f"D_{n}", table, labels, "dihedral", n, images)
 
 
+def _powers(n: int) -> list[str]:
+    """Name the rotations; the identity, which is not written in a product, is empty."""
+    return ["", "r", *(f"r^{j}" for j in range(2, n))][:n]
+
+
 def symmetric(n: int) -> FiniteGroup:
-    """Return S_n, all permutations of ``n`` points, for ``n`` up to 6.
+    """Return S_n, all permutations of ``n`` points in lexicographic order, for ``n`` up to 6.
 
-    The elements are the permutations in lexicographic order; the product ``ab`` applies ``b``
-    first. For larger ``n`` use :class:`~utils.groups.PointPermutations`, which never lists the
-    elements.
+    The product ``ab`` applies ``b`` first; labels show the cycles. For larger ``n`` use
+    :class:`~utils.groups.PointPermutations`, which needs no table.
 
-    Parameters
-    ----------
-    n : int
-        The number of points, from 1 to 6.
-
-    Returns
-    -------
-    FiniteGroup
-        The group of order ``n!``; a label such as ``"(0 1)(2 3)"`` shows the cycles.
-
-    Raises
-    ------
-    TypeError
-        If ``n`` is not an integer.
-    ValueError
-        If ``n`` is smaller than 1 or larger than 6.
+    Examples
+    --------
+    >>> symmetric(3).labels
+    ('e', '(1 2)', '(0 1)', '(0 1 2)', '(0 2 1)', '(0 2)')
     """
     n = check_whole(n, "The n of symmetric(n)", largest=LARGEST_SYMMETRIC)
     images = np.array(list(itertools.permutations(range(n))), dtype=np.int64)
@@ -121,17 +82,12 @@ def _cycle_label(image: np.ndarray) -> str:
 
 
 def direct_product(first: FiniteGroup, second: FiniteGroup) -> FiniteGroup:
-    """Return the group of pairs, multiplied entry by entry.
+    """Return the group of pairs: element ``a * second.order + b`` is the pair ``(a, b)``.
 
-    Parameters
-    ----------
-    first, second : FiniteGroup
-        The factors.
-
-    Returns
-    -------
-    FiniteGroup
-        Element ``a * second.order + b`` is the pair ``(a, b)``.
+    Examples
+    --------
+    >>> direct_product(cyclic(2), cyclic(3)).labels
+    ('(e, e)', '(e, r)', '(e, r^2)', '(r, e)', '(r, r)', '(r, r^2)')
     """
     n, m = first.order, second.order
     table = first.table[:, None, :, None] * m + second.table[None, :, None, :]

@@ -13,53 +13,40 @@ from functools import cached_property
 
 import numpy as np
 
+from utils._checks import check_whole
+from utils.groups import axioms
 from utils.groups._checks import read_only
 from utils.groups.action import Group
-from utils.groups.axioms import (
-    AxiomReport,
-    check_axioms,
-    check_table_form,
-    closure,
-    find_identity,
-)
 
-__all__ = [
-    "FiniteGroup",
-    "SetAction",
-]
+__all__ = ["FiniteGroup", "SetAction"]
 
 
 @dataclass(frozen=True, eq=False)
 class FiniteGroup(Group):
-    """A finite group, given by its multiplication table.
+    """A finite group, given by its multiplication table; what is not one is refused.
 
-    The elements are the integers ``0`` to ``order - 1``; ``labels`` says what they are called.
-    A table that is not that of a group is refused. Two groups are equal if their tables are.
+    The elements are the integers ``0`` to ``order - 1``. Two groups are equal if their tables are.
 
     Attributes
     ----------
     name : str
         For example ``"C_8"``.
-    order : int
-        The number of elements.
     table : numpy.ndarray
         Read-only integers of shape ``(order, order)``; entry ``[a, b]`` is the product ``ab``.
     labels : tuple
-        One name per element, for example ``("e", "r", "r^2")``.
-    family : str
-        ``"cyclic"``, ``"dihedral"``, ``"symmetric"`` or ``"other"``.
-    degree : int
-        The ``n`` of C_n, D_n or S_n; 0 for other groups.
+        What the elements are called, for example ``("e", "r", "r^2")``.
+    family, degree : str, int
+        ``"cyclic"``, ``"dihedral"`` or ``"symmetric"`` with the ``n`` of C_n, D_n or S_n;
+        ``"other"`` and 0 for other groups.
     natural_images : numpy.ndarray or None
-        Shape ``(order, n)``: the permutation by which each element moves the ``n`` points that
-        the family is named after. ``None`` if the group comes without such points.
+        Shape ``(order, n)``: how each element permutes the points that the family is named
+        after. ``None`` if the group comes without such points.
 
-    Raises
-    ------
-    ValueError
-        If the table breaks a group axiom, or the labels do not match it.
-    TypeError
-        If the table does not hold integers.
+    Examples
+    --------
+    >>> signs = FiniteGroup("C_2", np.array([[0, 1], [1, 0]]), ("+", "-"))
+    >>> signs, signs.labels[signs.multiply(1, 1)]
+    (FiniteGroup(name='C_2', order=2), '+')
     """
 
     name: str
@@ -71,22 +58,19 @@ class FiniteGroup(Group):
     natural_images: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        table = check_table_form(self.table).astype(np.int64)
+        table = axioms.check_table_form(self.table).astype(np.int64)
         n = len(table)
         everyone = np.arange(n)
-        identity = find_identity(table)
-        latin = (np.sort(table, axis=0) == everyone[:, None]).all() and (
-            np.sort(table, axis=1) == everyone
-        ).all()
-        if identity is None or not latin or not self._passes_light(table, identity):
-            raise ValueError(
-                f"The table given for {self.name} is not that of a group: {check_axioms(table)}."
-            )
-        labels = tuple(self.labels) or tuple(str(a) for a in range(n))
+        identity = axioms.find_identity(table)
+        rows = (np.sort(table, axis=1) == everyone).all()
+        columns = (np.sort(table, axis=0) == everyone[:, None]).all()
+        if identity is None or not (rows and columns and axioms.passes_light(table, identity)):
+            report = axioms.check_axioms(table)
+            raise ValueError(f"The table given for {self.name} is not that of a group: {report}.")
+        labels = tuple(self.labels) or tuple(map(str, range(n)))
         if len(labels) != n or len(set(labels)) != n:
             raise ValueError(
-                f"{self.name} has {n} elements and needs as many different labels, but "
-                f"{len(labels)} labels ({len(set(labels))} different) were given."
+                f"{self.name} has {n} elements and needs as many different labels, not {labels}."
             )
         object.__setattr__(self, "order", n)
         object.__setattr__(self, "table", read_only(table))
@@ -94,17 +78,6 @@ class FiniteGroup(Group):
         if self.natural_images is not None:
             images = read_only(np.asarray(self.natural_images, dtype=np.int64))
             object.__setattr__(self, "natural_images", images)
-
-    @staticmethod
-    def _passes_light(table: np.ndarray, identity: int) -> bool:
-        """Light's test: the middle factor of ``(xa)y = x(ay)`` need only run over generators."""
-        generators: list[int] = []
-        reached = np.array([identity])
-        while len(reached) < len(table):
-            missing = np.setdiff1d(np.arange(len(table)), reached)
-            generators.append(int(missing[0]))
-            reached = closure(table, generators, identity)
-        return all(np.array_equal(table[table[:, a]], table[:, table[a]]) for a in generators)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FiniteGroup) and np.array_equal(self.table, other.table)
@@ -123,7 +96,7 @@ class FiniteGroup(Group):
     @cached_property
     def identity(self) -> int:
         """The neutral element."""
-        found = find_identity(self.table)
+        found = axioms.find_identity(self.table)
         assert found is not None
         return found
 
@@ -146,20 +119,14 @@ class FiniteGroup(Group):
                 break
             if a not in reached:
                 chosen.append(a)
-                reached = set(closure(self.table, chosen, self.identity).tolist())
+                reached = set(self.subgroup(*chosen))
         return tuple(chosen)
 
     @cached_property
     def conjugacy_classes(self) -> tuple[tuple[int, ...], ...]:
         """The conjugacy classes, each sorted, in the order of their smallest elements."""
-        seen: set[int] = set()
-        classes = []
-        for a in self.elements:
-            if a not in seen:
-                products = self.table[self.table[:, a], self.inverses]
-                classes.append(tuple(int(b) for b in np.unique(products)))
-                seen.update(classes[-1])
-        return tuple(classes)
+        conjugates = (self.table[self.table[:, a], self.inverses] for a in self.elements)
+        return tuple(sorted({tuple(np.unique(found).tolist()) for found in conjugates}))
 
     @property
     def is_abelian(self) -> bool:
@@ -167,130 +134,47 @@ class FiniteGroup(Group):
         return np.array_equal(self.table, self.table.T)
 
     def multiply(self, *factors: int) -> int:
-        """Multiply elements, from left to right; the empty product is the identity.
-
-        Parameters
-        ----------
-        *factors : int
-            Elements of the group.
-
-        Returns
-        -------
-        int
-            The product.
-
-        Raises
-        ------
-        ValueError
-            If a factor is not an element.
-        """
+        """Multiply elements, from left to right; the empty product is the identity."""
         product = self.identity
         for factor in factors:
-            product = int(self.table[product, self._check_element(factor)])
+            product = int(self.table[product, self.check_element(factor)])
         return product
 
     def inverse(self, element: int) -> int:
-        """Return the inverse of one element.
-
-        Parameters
-        ----------
-        element : int
-            An element of the group.
-
-        Returns
-        -------
-        int
-            The element ``b`` with ``ab = ba = e``.
-
-        Raises
-        ------
-        ValueError
-            If the argument is not an element.
-        """
-        return int(self.inverses[self._check_element(element)])
+        """Return the element ``b`` with ``ab = ba = e``."""
+        return int(self.inverses[self.check_element(element)])
 
     def element_order(self, element: int) -> int:
-        """Return the smallest ``m >= 1`` with ``a ** m = e``.
-
-        Parameters
-        ----------
-        element : int
-            An element of the group.
-
-        Returns
-        -------
-        int
-            The order of the element.
-
-        Raises
-        ------
-        ValueError
-            If the argument is not an element.
-        """
-        power, order = self._check_element(element), 1
+        """Return the smallest ``m >= 1`` with ``a ** m = e``."""
+        power, order = self.check_element(element), 1
         while power != self.identity:
             power, order = int(self.table[power, element]), order + 1
         return order
 
     def subgroup(self, *generators: int) -> tuple[int, ...]:
-        """Return the elements of the subgroup that some elements generate.
+        """Return the sorted elements of the subgroup that some elements generate."""
+        checked = [self.check_element(a) for a in generators]
+        return tuple(axioms.closure(self.table, checked, self.identity).tolist())
 
-        Parameters
-        ----------
-        *generators : int
-            Elements of the group; none of them gives the trivial subgroup.
-
-        Returns
-        -------
-        tuple
-            The elements of the subgroup, sorted.
-
-        Raises
-        ------
-        ValueError
-            If an argument is not an element.
-        """
-        checked = [self._check_element(a) for a in generators]
-        return tuple(int(a) for a in closure(self.table, checked, self.identity))
-
-    def check_axioms(self) -> AxiomReport:
-        """Check the axioms over all triples; see :func:`~utils.groups.check_axioms`.
-
-        Returns
-        -------
-        AxiomReport
-            One flag per axiom.
-        """
-        return check_axioms(self.table)
+    def check_axioms(self) -> axioms.AxiomReport:
+        """Check the axioms over all triples; see :func:`~utils.groups.check_axioms`."""
+        return axioms.check_axioms(self.table)
 
     def natural_action(self) -> SetAction:
         """Return the action on the points that the group is named after.
 
         C_n turns and D_n turns and flips the corners of a regular polygon, S_n permutes
-        ``n`` points.
-
-        Returns
-        -------
-        SetAction
-            The action on ``degree`` points.
-
-        Raises
-        ------
-        ValueError
-            If the group was built without such points.
+        ``n`` points. Other groups come without points and are refused.
         """
         if self.natural_images is None:
-            raise ValueError(
-                f"{self.name} comes without points to act on; build a SetAction from the "
-                f"permutation of each element instead."
-            )
+            raise ValueError(f"{self.name} comes without points to act on; build a SetAction.")
         return SetAction(self, self.natural_images)
 
-    def _check_element(self, element: int) -> int:
+    def check_element(self, element: int) -> int:
+        """Return an element as an ``int``, or refuse what is none of the group."""
         if not 0 <= int(element) < self.order:
             raise ValueError(
-                f"{element} is not an element of {self.name}; its elements are 0 to "
-                f"{self.order - 1}."
+                f"{element} is not an element of {self.name}; they are 0 to {self.order - 1}."
             )
         return int(element)
 
@@ -299,42 +183,39 @@ class FiniteGroup(Group):
 class SetAction:
     """A finite group permuting finitely many points.
 
-    Attributes
-    ----------
-    group : FiniteGroup
-        The group that acts.
-    images : numpy.ndarray
-        Read-only integers of shape ``(order, points)``; entry ``[g, i]`` is the point ``g·i``.
+    ``images`` holds read-only integers of shape ``(order, points)``; entry ``[g, i]`` is the point
+    ``g·i``. Rows that are no permutations, or do not multiply as the group does, are refused.
 
-    Raises
-    ------
-    ValueError
-        If the shape is wrong, a row is not a permutation, or the rows do not multiply as the
-        group does.
+    Examples
+    --------
+    >>> from utils.groups import cyclic
+    >>> swap = SetAction(cyclic(2), np.array([[0, 1, 2], [1, 0, 2]]))
+    >>> swap.orbits()
+    ((0, 1), (2,))
+    >>> swap.orbit(0), swap.stabilizer(2)
+    (array([0, 1]), array([0, 1]))
     """
 
     group: FiniteGroup
     images: np.ndarray = field(repr=False)
 
     def __post_init__(self) -> None:
-        images = np.asarray(self.images, dtype=np.int64)
-        if images.ndim != 2 or len(images) != self.group.order or images.shape[1] == 0:
+        images, group = np.asarray(self.images, dtype=np.int64), self.group
+        if images.ndim != 2 or len(images) != group.order or images.shape[1] == 0:
             raise ValueError(
-                f"An action of {self.group.name} needs one permutation for each of its "
-                f"{self.group.order} elements, shape ({self.group.order}, points), but the array "
-                f"has shape {images.shape}."
+                f"An action of {group.name} needs one permutation for each element, shape "
+                f"({group.order}, points), but the array has shape {images.shape}."
             )
         if not (np.sort(images, axis=1) == np.arange(images.shape[1])).all():
             raise ValueError("Each row of an action must be a permutation of 0, 1, 2, ...")
-        for s in self.group.generators:
+        for s in group.generators:
             # (a s)·i must be a·(s·i); all a and a generating set of s are enough.
-            if not np.array_equal(images[self.group.table[:, s]], images[:, images[s]]):
+            if not np.array_equal(images[group.table[:, s]], images[:, images[s]]):
                 raise ValueError(
-                    f"The permutations do not multiply as {self.group.name} does: acting with "
-                    f"{self.group.labels[s]} first and then with another element is not acting "
-                    f"with their product."
+                    f"The permutations do not multiply as {group.name} does: acting with "
+                    f"{group.labels[s]} and then with another element is not their product."
                 )
-        if not np.array_equal(images[self.group.identity], np.arange(images.shape[1])):
+        if not np.array_equal(images[group.identity], np.arange(images.shape[1])):
             raise ValueError("The identity of the group must leave every point where it is.")
         object.__setattr__(self, "images", read_only(images))
 
@@ -344,94 +225,32 @@ class SetAction:
         return self.images.shape[1]
 
     def orbit(self, point: int) -> np.ndarray:
-        """Return the points that ``point`` can be moved to, sorted.
-
-        Parameters
-        ----------
-        point : int
-            A point.
-
-        Returns
-        -------
-        numpy.ndarray
-            The orbit, without repetitions.
-
-        Raises
-        ------
-        ValueError
-            If there is no such point.
-        """
+        """Return the points that ``point`` can be moved to, sorted, each once."""
         return np.unique(self.images[:, self._check_point(point)])
 
     def stabilizer(self, point: int) -> np.ndarray:
-        """Return the group elements that leave ``point`` where it is, sorted.
-
-        Parameters
-        ----------
-        point : int
-            A point.
-
-        Returns
-        -------
-        numpy.ndarray
-            Elements of the group; they form a subgroup.
-
-        Raises
-        ------
-        ValueError
-            If there is no such point.
-        """
+        """Return the group elements that leave ``point`` where it is, sorted: a subgroup."""
         return np.flatnonzero(self.images[:, self._check_point(point)] == point)
 
     def orbits(self) -> tuple[tuple[int, ...], ...]:
-        """Return all orbits, each sorted, in the order of their smallest points.
-
-        Returns
-        -------
-        tuple
-            One tuple of points for each orbit.
-        """
+        """Return all orbits, each sorted, in the order of their smallest points."""
         smallest = self.images.min(axis=0)
-        return tuple(
-            tuple(int(i) for i in np.flatnonzero(smallest == least))
-            for least in np.unique(smallest)
-        )
+        return tuple(tuple(np.flatnonzero(smallest == p).tolist()) for p in np.unique(smallest))
 
     def fixed_points(self) -> np.ndarray:
-        """Return how many points each element leaves where they are.
+        """Return how many points each element leaves where they are, shape ``(order,)``.
 
-        Returns
-        -------
-        numpy.ndarray
-            Integers of shape ``(order,)``: the character of the permutation representation.
+        This is the character of the permutation representation.
         """
         return (self.images == np.arange(self.points)).sum(axis=1)
 
     def on_colourings(self, colours: int) -> SetAction:
-        """Return the action on all ways to colour the points.
+        """Return the action on all ``colours ** points`` ways to colour the points.
 
         The element ``g`` carries the colour of point ``i`` to point ``g·i``. Colouring number
         ``c`` has as its digits in base ``colours`` the colours of the points, point 0 first.
-
-        Parameters
-        ----------
-        colours : int
-            The number of colours, at least 1.
-
-        Returns
-        -------
-        SetAction
-            The action on ``colours ** points`` colourings.
-
-        Raises
-        ------
-        ValueError
-            If there would be more than ten million images to store;
-            :func:`~utils.groups.count_colourings` counts orbits without listing them.
         """
-        if colours < 1:
-            raise ValueError(f"There must be at least one colour, but there are {colours}.")
-        count = colours**self.points
+        count = check_whole(colours, "The number of colours") ** self.points
         if count * self.group.order > 10_000_000:
             raise ValueError(
                 f"{colours} colours on {self.points} points make {count} colourings, too many to "
@@ -451,7 +270,7 @@ class SetAction:
 def cycles(image: Sequence[int] | np.ndarray) -> list[list[int]]:
     """Return the cycles of a permutation, fixed points included."""
     seen: set[int] = set()
-    cycles = []
+    found = []
     for start in range(len(image)):
         cycle = []
         while start not in seen:
@@ -459,5 +278,5 @@ def cycles(image: Sequence[int] | np.ndarray) -> list[list[int]]:
             cycle.append(start)
             start = int(image[start])
         if cycle:
-            cycles.append(cycle)
-    return cycles
+            found.append(cycle)
+    return found

@@ -1,4 +1,4 @@
-"""Orbits: those of vectors with their stabilisers, and how many a finite set has.
+"""Orbits and stabilisers of a batch under any action, and how many orbits a finite set has.
 
 The orbits of the points of a finite set are methods of :class:`~utils.groups.SetAction`.
 """
@@ -6,88 +6,48 @@ The orbits of the points of a finite set are methods of :class:`~utils.groups.Se
 from __future__ import annotations
 
 import numpy as np
+import torch
 
+from utils._checks import check_whole
 from utils.groups._checks import TOLERANCE
+from utils.groups.action import Action, check_action, check_batch
 from utils.groups.finite import SetAction, cycles
-from utils.groups.representations import Representation
 
-__all__ = [
-    "burnside_count",
-    "count_colourings",
-    "orbit",
-    "stabilizer",
-]
+__all__ = ["burnside_count", "count_colourings", "orbit", "stabilizer"]
 
 
-def orbit(rho: Representation, x: np.ndarray, *, tolerance: float = TOLERANCE) -> np.ndarray:
-    """Return the different vectors that the group moves one vector to.
+def orbit(x: torch.Tensor, action: Action) -> torch.Tensor:
+    """Move every member of ``x``, shape ``(B, ...)``, by every group element: ``(B, |G|, ...)``.
 
-    Parameters
-    ----------
-    rho : Representation
-        A representation.
-    x : numpy.ndarray
-        Shape ``(d,)``.
-    tolerance : float
-        Vectors whose entries differ by at most ``tolerance`` times the largest entry of the
-        orbit count as one.
+    The elements have the order of ``action.elements()``. Repetitions are kept.
 
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(|G| / |stabilizer|, d)``, in the order in which the group elements reach them.
-
-    Raises
-    ------
-    ValueError
-        If the vector has the wrong shape or is not finite.
+    Examples
+    --------
+    >>> from utils.groups import CyclicShifts
+    >>> orbit(torch.tensor([[1.0, 0.0, 1.0, 0.0]]), CyclicShifts(4))[0, :2].tolist()
+    [[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0]]
     """
-    moved = rho.matrices @ _check_vector(rho, x)
-    limit = tolerance * max(float(np.abs(moved).max()), np.finfo(float).tiny)
-    kept: list[int] = []
-    for g in range(len(moved)):
-        if all(np.abs(moved[g] - moved[h]).max() > limit for h in kept):
-            kept.append(g)
-    return moved[kept]
+    check_action(action)
+    check_batch(x, action, "x")
+    return torch.stack([action.act(g, x) for g in action.elements()], dim=1)
 
 
-def stabilizer(rho: Representation, x: np.ndarray, *, tolerance: float = TOLERANCE) -> np.ndarray:
-    """Return the group elements that leave one vector where it is.
+def stabilizer(x: torch.Tensor, action: Action, *, tolerance: float = TOLERANCE) -> torch.Tensor:
+    """Say which elements leave which members of ``x`` where they are: truth values ``(B, |G|)``.
 
-    Parameters
-    ----------
-    rho : Representation
-        A representation.
-    x : numpy.ndarray
-        Shape ``(d,)``.
-    tolerance : float
-        Entries may differ by this much times the largest entry of the orbit.
+    The elements of a row form a subgroup; its order times the number of different members of the
+    orbit is the order of the group. Entries may differ by ``tolerance`` times the largest entry of
+    the orbit; ``float32`` needs a larger one.
 
-    Returns
-    -------
-    numpy.ndarray
-        Sorted elements; they form a subgroup, and its order times the size of the orbit is the
-        order of the group.
-
-    Raises
-    ------
-    ValueError
-        If the vector has the wrong shape or is not finite.
+    Examples
+    --------
+    >>> from utils.groups import CyclicShifts
+    >>> stabilizer(torch.tensor([[1.0, 0.0, 1.0, 0.0]]), CyclicShifts(4)).tolist()
+    [[True, False, True, False]]
     """
-    vector = _check_vector(rho, x)
-    moved = rho.matrices @ vector
-    limit = tolerance * max(float(np.abs(moved).max()), np.finfo(float).tiny)
-    return np.flatnonzero(np.abs(moved - vector).max(axis=1) <= limit)
-
-
-def _check_vector(rho: Representation, x: np.ndarray) -> np.ndarray:
-    vector = np.asarray(x, dtype=np.float64)
-    if vector.shape != (rho.dimension,) or not np.isfinite(vector).all():
-        raise ValueError(
-            f"{rho.name} of {rho.group.name} acts on finite vectors of {rho.dimension} entries, "
-            f"but the vector has shape {vector.shape}."
-        )
-    return vector
+    moved = orbit(x, action).flatten(2)
+    limit = tolerance * moved.abs().amax(dim=(1, 2)).clamp(min=torch.finfo(x.dtype).tiny)
+    return (moved - x.flatten(1)[:, None]).abs().amax(dim=2) <= limit[:, None]
 
 
 def burnside_count(fixed_points: np.ndarray) -> int:
@@ -95,22 +55,14 @@ def burnside_count(fixed_points: np.ndarray) -> int:
 
     .. math:: |X/G| = \frac{1}{|G|} \sum_{g \in G} |X^g|
 
-    Parameters
-    ----------
-    fixed_points : numpy.ndarray
-        For each group element the number of points that it fixes; see
-        :meth:`~utils.groups.finite.SetAction.fixed_points`. Python integers of any size are
-        allowed.
+    ``fixed_points`` holds for each group element the number of points that it fixes, integers of
+    any size; see :meth:`~utils.groups.finite.SetAction.fixed_points`. A mean that is not whole is
+    refused: no action can produce it.
 
-    Returns
-    -------
-    int
-        The number of orbits.
-
-    Raises
-    ------
-    ValueError
-        If the list is empty or the mean is not a whole number, which no action can produce.
+    Examples
+    --------
+    >>> burnside_count(np.array([3, 1]))  # swap two of three points
+    2
     """
     counts = [int(count) for count in fixed_points]
     if not counts:
@@ -118,8 +70,7 @@ def burnside_count(fixed_points: np.ndarray) -> int:
     quotient, rest = divmod(sum(counts), len(counts))
     if rest:
         raise ValueError(
-            f"The fixed points add up to {sum(counts)}, which {len(counts)} does not divide; no "
-            f"action of a group of that order has these counts."
+            f"The fixed points add up to {sum(counts)}, which {len(counts)} does not divide."
         )
     return quotient
 
@@ -130,24 +81,12 @@ def count_colourings(action: SetAction, colours: int) -> int:
     An element with :math:`c(g)` cycles fixes :math:`q^{c(g)}` colourings with :math:`q` colours,
     and Burnside's lemma takes the mean.
 
-    Parameters
-    ----------
-    action : SetAction
-        The action on the points to be coloured.
-    colours : int
-        The number :math:`q` of colours, at least 1.
-
-    Returns
-    -------
-    int
-        The number of orbits of colourings.
-
-    Raises
-    ------
-    ValueError
-        If there is no colour.
+    Examples
+    --------
+    >>> from utils.groups import dihedral
+    >>> count_colourings(dihedral(6).natural_action(), 2)  # bracelets of six beads
+    13
     """
-    if colours < 1:
-        raise ValueError(f"There must be at least one colour, but there are {colours}.")
-    fixed = [colours ** len(cycles(image)) for image in action.images]
+    q = check_whole(colours, "The number of colours")
+    fixed = [q ** len(cycles(image)) for image in action.images]
     return burnside_count(np.array(fixed, dtype=object))

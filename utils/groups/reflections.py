@@ -72,13 +72,16 @@ def reflection_mirrors(normals: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        Unit normals of shape ``(mirrors, d)``, the given mirrors first, each mirror once.
+        Unit normals of shape ``(mirrors, d)``, the given mirrors first, each mirror once. Groups
+        that are infinite or have more than 2000 elements are refused.
 
-    Raises
-    ------
-    ValueError
-        If the shape is wrong, a normal is zero or not finite, or the mirrors generate a group
-        that is infinite or has more than 2000 elements.
+    Examples
+    --------
+    >>> reflection_mirrors(np.array([[1.0, 0.0], [1.0, 1.0]])).round(3)  # those of a square
+    array([[ 1.   ,  0.   ],
+           [ 0.707,  0.707],
+           [-0.707,  0.707],
+           [ 0.   , -1.   ]])
     """
     array = _check_normals(normals)
     generators = _householder(array)
@@ -122,11 +125,13 @@ def reflection_group(normals: np.ndarray) -> Representation:
     Representation
         Orthogonal matrices, dimension ``d``; labels such as ``"s1s2"`` are products.
 
-    Raises
-    ------
-    ValueError
-        If the shape is wrong, a normal is zero or not finite, or the group is infinite or has
-        more than 2000 elements.
+    Examples
+    --------
+    >>> swaps = reflection_group(np.array([[1.0, -1.0, 0.0], [0.0, 1.0, -1.0]]))
+    >>> swaps
+    Representation(reflections of W of 3 mirrors, dimension 3)
+    >>> swaps.group.labels
+    ('e', 's1', 's2', 's2s1', 's1s2', 's1s2s1')
     """
     array = _check_normals(normals)
     generators = _householder(array)
@@ -183,11 +188,14 @@ def chamber_walls(normals: np.ndarray, inside: np.ndarray) -> np.ndarray:
     numpy.ndarray
         Unit normals of shape ``(walls, d)`` that point into the chamber, linearly independent.
 
-    Raises
-    ------
-    ValueError
-        If the normals are refused by :func:`reflection_mirrors`, the point has the wrong shape or
-        is not finite, or it lies on a mirror.
+    Examples
+    --------
+    Swaps of three numbers; the chamber of rising vectors has two walls, and no third:
+
+    >>> swaps = np.array([[1.0, -1.0, 0.0], [0.0, 1.0, -1.0], [1.0, 0.0, -1.0]])
+    >>> chamber_walls(swaps, np.array([1.0, 2.0, 3.0])).round(2) + 0.0
+    array([[-0.71,  0.71,  0.  ],
+           [ 0.  , -0.71,  0.71]])
     """
     lines = reflection_mirrors(normals)
     point = np.asarray(inside, dtype=np.float64)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
 
-from utils.groups._checks import TOLERANCE, check_elements, read_only
+from utils._checks import check_whole
+from utils.groups._checks import TOLERANCE, read_only
 from utils.groups.action import Action
 from utils.groups.finite import FiniteGroup, SetAction
 
@@ -23,78 +24,77 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Representation(Action):
     r"""A finite group acting on :math:`\mathbb{R}^d` by invertible matrices.
 
-    The constructor checks that :math:`\rho(e) = I` and :math:`\rho(as) = \rho(a)\rho(s)` for all
-    elements :math:`a` and all generators :math:`s`, which is enough for
-    :math:`\rho(ab) = \rho(a)\rho(b)` throughout.
+    ``matrices`` is read-only ``float64`` of shape ``(order, d, d)``. The constructor checks that
+    :math:`\rho(e) = I` and :math:`\rho(as) = \rho(a)\rho(s)` for all elements :math:`a` and all
+    generators :math:`s`, which is enough for :math:`\rho(ab) = \rho(a)\rho(b)` throughout.
 
-    Attributes
-    ----------
-    group : FiniteGroup
-        The group that acts.
-    matrices : numpy.ndarray
-        Read-only ``float64`` of shape ``(order, d, d)``.
-    name : str
-        For example ``"regular"``.
+    Representations of one group add to a direct sum and multiply to a tensor product;
+    ``2 * rho`` is ``rho + rho``.
 
-    Raises
-    ------
-    ValueError
-        If the shape is wrong, an entry is not finite, or the matrices do not multiply as the
-        group does.
+    Examples
+    --------
+    >>> from utils.groups import cyclic, decompose
+    >>> sign = Representation(cyclic(2), np.array([[[1]], [[-1]]]), "sign")
+    >>> plane = trivial_representation(cyclic(2)) + sign
+    >>> plane, 3 * sign
+    (Representation(trivial + sign of C_2, dimension 2), Representation(3 sign of C_2, dimension 3))
+    >>> plane.act(1, torch.tensor([[3.0, 4.0]]))
+    tensor([[ 3., -4.]])
+    >>> decompose(plane * plane)
+    {'trivial': 2, 'sign': 2}
     """
 
     group: FiniteGroup
-    matrices: np.ndarray = field(repr=False)
+    matrices: np.ndarray
     name: str = "representation"
 
     def __post_init__(self) -> None:
-        matrices = np.asarray(self.matrices, dtype=np.float64)
-        order = self.group.order
-        if (
-            matrices.ndim != 3
-            or matrices.shape[0] != order
-            or matrices.shape[1:]
-            != (
-                matrices.shape[-1],
-                matrices.shape[-1],
-            )
-        ):
+        matrices, group = np.asarray(self.matrices, dtype=np.float64), self.group
+        d = matrices.shape[-1] if matrices.ndim else 0
+        if matrices.shape != (group.order, d, d):
             raise ValueError(
-                f"A representation of {self.group.name} needs one square matrix for each of its "
-                f"{order} elements, shape ({order}, d, d), but the array has shape "
-                f"{matrices.shape}."
+                f"A representation of {group.name} needs one square matrix for each of its "
+                f"{group.order} elements, but the array has shape {matrices.shape}."
             )
-        if matrices.shape[-1] == 0 or not np.isfinite(matrices).all():
+        if d == 0 or not np.isfinite(matrices).all():
             raise ValueError("The matrices of a representation must be finite and not empty.")
-        scale = max(1.0, float(np.abs(matrices).max()))
-        wrong = np.abs(matrices[self.group.identity] - np.eye(matrices.shape[-1])).max()
-        for s in self.group.generators:
-            error = np.abs(matrices[self.group.table[:, s]] - matrices @ matrices[s]).max()
+        wrong = np.abs(matrices[group.identity] - np.eye(d)).max()
+        for s in group.generators:
+            error = np.abs(matrices[group.table[:, s]] - matrices @ matrices[s]).max()
             wrong = max(wrong, error)
-        if wrong > TOLERANCE * scale:
+        if wrong > TOLERANCE * max(1.0, float(np.abs(matrices).max())):
             raise ValueError(
-                f"The matrices do not multiply as {self.group.name} does: an entry of "
+                f"The matrices do not multiply as {group.name} does: an entry of "
                 f"rho(ab) - rho(a) rho(b) is as large as {wrong:.2g}."
             )
         object.__setattr__(self, "matrices", read_only(matrices))
 
+    def __repr__(self) -> str:
+        return f"Representation({self.name} of {self.group.name}, dimension {self.dimension})"
+
     def __call__(self, element: int) -> np.ndarray:
         """Return the matrix of one element, shape ``(d, d)``."""
-        return self.matrices[self.group._check_element(element)]
+        return self.matrices[self.group.check_element(element)]
+
+    def __add__(self, other: Representation) -> Representation:
+        return direct_sum(self, other) if isinstance(other, Representation) else NotImplemented
+
+    def __mul__(self, other: Representation) -> Representation:
+        return tensor_product(self, other) if isinstance(other, Representation) else NotImplemented
+
+    def __rmul__(self, copies: int) -> Representation:
+        copies = check_whole(copies, "The number of copies")
+        both = direct_sum(*[self] * copies)
+        return Representation(self.group, both.matrices, f"{copies} {_factor(self)}")
 
     @property
     def dimension(self) -> int:
         """The dimension ``d`` of the space."""
         return self.matrices.shape[-1]
-
-    @property
-    def is_isometric(self) -> bool:
-        """Whether all matrices are orthogonal."""
-        return self.is_orthogonal
 
     @cached_property
     def is_orthogonal(self) -> bool:
@@ -102,52 +102,30 @@ class Representation(Action):
         product = self.matrices @ self.matrices.transpose(0, 2, 1)
         return bool(np.abs(product - np.eye(self.dimension)).max() <= TOLERANCE)
 
+    @property
+    def is_isometric(self) -> bool:
+        """Whether all matrices are orthogonal."""
+        return self.is_orthogonal
+
     @cached_property
     def is_permutation(self) -> bool:
         """Whether all matrices are permutation matrices."""
         ones = self.matrices == 1.0
-        return bool(
-            (ones | (self.matrices == 0.0)).all()
-            and (ones.sum(axis=1) == 1).all()
-            and (ones.sum(axis=2) == 1).all()
-        )
+        single = (ones.sum(axis=1) == 1).all() and (ones.sum(axis=2) == 1).all()
+        return bool(single and (ones | (self.matrices == 0.0)).all())
 
     def tensor(
         self, *, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
     ) -> torch.Tensor:
-        """Return the matrices as a tensor.
-
-        Parameters
-        ----------
-        dtype : torch.dtype
-            The floating-point type.
-        device : torch.device or str
-            Where the tensor is to live.
-
-        Returns
-        -------
-        torch.Tensor
-            A fresh copy of shape ``(order, d, d)``.
-        """
+        """Return the matrices as a fresh tensor of shape ``(order, d, d)``."""
         return torch.tensor(self.matrices, dtype=dtype, device=device)
 
     def act(self, elements: int | torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Act on the last axis of a batch; all axes between it and the batch are copies.
+        """Return ``rho(g) x`` for ``x`` of shape ``(B, ..., d)`` and one element, or ``B`` of them.
 
-        Parameters
-        ----------
-        elements : int or torch.Tensor
-            One element for the whole batch, or integers of shape ``(B,)``, one for each member.
-        x : torch.Tensor
-            Shape ``(B, ..., d)``, floating point.
-
-        Returns
-        -------
-        torch.Tensor
-            ``rho(g) x``, of the shape of ``x``.
+        The matrices act on the last axis; all axes between it and the batch are copies.
         """
-        self.check(x)
-        index = check_elements(elements, x.shape[0], self.order, x.device)
+        index = self.check_numbers(elements, x)
         matrices = self.tensor(dtype=x.dtype, device=x.device)
         if index.ndim == 0:
             return x @ matrices[index].T
@@ -168,39 +146,27 @@ class Representation(Action):
 def trivial_representation(group: FiniteGroup, dimension: int = 1) -> Representation:
     """Return the representation in which every element does nothing.
 
-    Parameters
-    ----------
-    group : FiniteGroup
-        Any finite group.
-    dimension : int
-        The dimension, at least 1.
-
-    Returns
-    -------
-    Representation
-        Identity matrices.
+    Examples
+    --------
+    >>> from utils.groups import cyclic
+    >>> trivial_representation(cyclic(2)).matrices.ravel()
+    array([1., 1.])
     """
-    matrices = np.broadcast_to(np.eye(dimension), (group.order, dimension, dimension))
-    return Representation(group, matrices, "trivial")
+    d = check_whole(dimension, "The dimension")
+    return Representation(group, np.broadcast_to(np.eye(d), (group.order, d, d)), "trivial")
 
 
 def permutation_representation(action: SetAction | FiniteGroup) -> Representation:
     """Return the permutation matrices of an action: ``rho(g)`` maps unit vector ``i`` to ``g·i``.
 
-    Parameters
-    ----------
-    action : SetAction or FiniteGroup
-        An action, or a group that stands for its natural action.
+    A group stands for its natural action; the dimension is the number of points.
 
-    Returns
-    -------
-    Representation
-        Of dimension the number of points.
-
-    Raises
-    ------
-    ValueError
-        If a group is given that has no natural action.
+    Examples
+    --------
+    >>> from utils.groups import symmetric
+    >>> rho = permutation_representation(symmetric(3))
+    >>> rho(3) @ [5, 6, 7]  # (0 1 2) carries the entry of point 0 to point 1
+    array([7., 5., 6.])
     """
     if isinstance(action, FiniteGroup):
         action = action.natural_action()
@@ -215,15 +181,11 @@ def regular_representation(group: FiniteGroup) -> Representation:
 
     For C_n the matrix of ``r`` is the cyclic shift ``torch.roll(z, r)``.
 
-    Parameters
-    ----------
-    group : FiniteGroup
-        Any finite group.
-
-    Returns
-    -------
-    Representation
-        Of dimension ``group.order``.
+    Examples
+    --------
+    >>> from utils.groups import cyclic
+    >>> regular_representation(cyclic(4)).act(1, torch.tensor([[3.0, 1.0, 0.0, 0.0]]))
+    tensor([[0., 3., 1., 0.]])
     """
     matrices = permutation_representation(SetAction(group, group.table)).matrices
     return Representation(group, matrices, "regular")
@@ -233,65 +195,45 @@ def same_group(representations: Sequence[Representation], what: str) -> FiniteGr
     """Return the group that all representations belong to, or refuse if they do not."""
     if not representations:
         raise ValueError(f"A {what} needs at least one representation, but got none.")
-    group = representations[0].group
-    for other in representations[1:]:
-        if other.group != group:
+    first, *others = (rho.group for rho in representations)
+    for other in others:
+        if other != first:
             raise ValueError(
-                f"A {what} needs representations of one group, but these belong to {group.name} "
-                f"and {other.group.name}."
+                f"A {what} needs one group, but these belong to {first.name} and {other.name}."
             )
-    return group
+    return first
 
 
 def direct_sum(*representations: Representation) -> Representation:
-    """Return the block-diagonal sum of representations of one group.
+    """Return the block-diagonal sum of representations of one group; ``a + b`` is that of two.
 
-    Parameters
-    ----------
-    *representations : Representation
-        At least one.
-
-    Returns
-    -------
-    Representation
-        Its dimension is the sum of the dimensions.
-
-    Raises
-    ------
-    ValueError
-        If none is given or the groups differ.
+    Examples
+    --------
+    >>> from utils.groups import cyclic
+    >>> direct_sum(trivial_representation(cyclic(3)), regular_representation(cyclic(3)))
+    Representation(trivial + regular of C_3, dimension 4)
     """
     group = same_group(representations, "direct sum")
-    total = sum(rho.dimension for rho in representations)
-    matrices = np.zeros((group.order, total, total))
-    start = 0
-    for rho in representations:
-        stop = start + rho.dimension
-        matrices[:, start:stop, start:stop] = rho.matrices
-        start = stop
+    ends = np.cumsum([rho.dimension for rho in representations])
+    matrices = np.zeros((group.order, ends[-1], ends[-1]))
+    for rho, end in zip(representations, ends, strict=True):
+        block = slice(end - rho.dimension, end)
+        matrices[:, block, block] = rho.matrices
     return Representation(group, matrices, " + ".join(rho.name for rho in representations))
 
 
 def tensor_product(*representations: Representation) -> Representation:
-    """Return the Kronecker product of representations of one group.
+    """Return the Kronecker product of representations of one group; ``a * b`` is that of two.
 
     On a tensor with ``m`` axes, flattened row by row, the element ``g`` acts on each axis with
     the corresponding matrix.
 
-    Parameters
-    ----------
-    *representations : Representation
-        At least one.
-
-    Returns
-    -------
-    Representation
-        Its dimension is the product of the dimensions.
-
-    Raises
-    ------
-    ValueError
-        If none is given or the groups differ.
+    Examples
+    --------
+    >>> from utils.groups import symmetric
+    >>> point = permutation_representation(symmetric(3))
+    >>> tensor_product(point, point)  # on tables of 3 by 3
+    Representation(permutation x permutation of S_3, dimension 9)
     """
     group = same_group(representations, "tensor product")
     matrices: np.ndarray = np.ones((group.order, 1, 1))
@@ -299,4 +241,9 @@ def tensor_product(*representations: Representation) -> Representation:
         size = matrices.shape[-1] * rho.dimension
         product = np.einsum("gij,gkl->gikjl", matrices, rho.matrices)
         matrices = product.reshape(group.order, size, size)
-    return Representation(group, matrices, " x ".join(rho.name for rho in representations))
+    return Representation(group, matrices, " x ".join(map(_factor, representations)))
+
+
+def _factor(rho: Representation) -> str:
+    """Name a representation as a factor: a sum goes into brackets."""
+    return f"({rho.name})" if " + " in rho.name else rho.name

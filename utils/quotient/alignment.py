@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from utils.groups import GroupAction
+from utils.groups import Action
 from utils.quotient._checks import broadcast, check_pair
-from utils.quotient._nearest import paired
+from utils.quotient.matching import nearest
 
 __all__ = [
     "Alignment",
@@ -32,6 +32,13 @@ class Alignment:
         is chosen.
     distance : torch.Tensor
         Shape ``(B,)``: the quotient distance to the reference.
+
+    Examples
+    --------
+    >>> from utils.groups import PointPermutations
+    >>> found = align(torch.tensor([[5.0, 1.0]]), torch.tensor([[1.0, 4.0]]), PointPermutations(2))
+    >>> found.aligned.tolist(), found.elements.tolist(), found.distance.tolist()
+    ([[1.0, 5.0]], [[1, 0]], [1.0])
     """
 
     aligned: torch.Tensor
@@ -39,7 +46,7 @@ class Alignment:
     distance: torch.Tensor
 
 
-def align(x: torch.Tensor, reference: torch.Tensor, action: GroupAction) -> Alignment:
+def align(x: torch.Tensor, reference: torch.Tensor, action: Action) -> Alignment:
     r"""Move every code as close to its reference as the group allows.
 
     Parameters
@@ -48,7 +55,7 @@ def align(x: torch.Tensor, reference: torch.Tensor, action: GroupAction) -> Alig
         Codes of shape ``(B, ...)``.
     reference : torch.Tensor
         One reference for each code, or a batch of one for all of them.
-    action : GroupAction
+    action : Action
         The action.
 
     Returns
@@ -56,12 +63,12 @@ def align(x: torch.Tensor, reference: torch.Tensor, action: GroupAction) -> Alig
     Alignment
         The moved codes :math:`g_b x_b`, the elements :math:`g_b` and the distances.
 
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, a batch is empty or not finite, or the action is not isometric.
-    TypeError
-        If the codes are not both float32 or both float64 tensors.
+    Examples
+    --------
+    >>> from utils.groups import CyclicShifts
+    >>> code = torch.tensor([[3.0, 1.0, 0.0, 0.0]])
+    >>> align(code.roll(1, -1), code, CyclicShifts(4)).aligned
+    tensor([[3., 1., 0., 0.]])
     """
     check_pair(x, reference, action, "x reference")
     if len(reference) not in (1, len(x)):
@@ -69,14 +76,14 @@ def align(x: torch.Tensor, reference: torch.Tensor, action: GroupAction) -> Alig
             f"There must be one reference, or one for each of the {len(x)} codes, but there are "
             f"{len(reference)}."
         )
-    distance, elements = paired(reference.expand_as(x), x, action)
+    distance, elements = nearest(action, reference.expand_as(x), x)
     return Alignment(action.act(elements, x), elements, distance.to(x.dtype))
 
 
 def quotient_geodesic(
     x: torch.Tensor,
     y: torch.Tensor,
-    action: GroupAction,
+    action: Action,
     times: torch.Tensor | Sequence[float],
 ) -> torch.Tensor:
     r"""Walk along a shortest path from the orbit of ``x`` to the orbit of ``y``.
@@ -88,7 +95,7 @@ def quotient_geodesic(
     ----------
     x, y : torch.Tensor
         Codes of one shape ``(B, ...)``.
-    action : GroupAction
+    action : Action
         The action.
     times : torch.Tensor or sequence of float
         Times between 0 (at ``x``) and 1 (at the orbit of ``y``).
@@ -98,13 +105,12 @@ def quotient_geodesic(
     torch.Tensor
         Shape ``(T, B, ...)``: points of Z that stand for their orbits.
 
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, a batch is empty or not finite, the action is not isometric, or a
-        time lies outside the interval.
-    TypeError
-        If the codes are not both float32 or both float64 tensors.
+    Examples
+    --------
+    >>> from utils.groups import CyclicShifts
+    >>> start, end = torch.tensor([[4.0, 0.0]]), torch.tensor([[1.0, 2.0]])
+    >>> quotient_geodesic(start, end, CyclicShifts(2), [0.5])  # by way of the copy (2, 1)
+    tensor([[[3.0000, 0.5000]]])
     """
     check_pair(x, y, action, "x y")
     t = torch.as_tensor(times, dtype=x.dtype, device=x.device)

@@ -6,14 +6,18 @@ import functools
 
 import torch
 
-from utils.groups import CyclicShifts, GroupAction, PointPermutations
+from utils._checks import check_choice
+from utils.groups import Action, CyclicShifts, PointPermutations
 from utils.quotient._checks import broadcast, check_pair
-from utils.quotient._nearest import paired, paired_points
+from utils.quotient.matching import copies, nearest
 
 __all__ = [
+    "pairwise",
     "quotient_distance",
     "quotient_distance_matrix",
 ]
+
+_METHODS = ("auto", "matmul", "fft")
 
 _CANCELLATION = 1e-5
 """Squared distances below this share of the squared norms are computed again, directly."""
@@ -22,19 +26,19 @@ _FFT_FROM = 16
 """The order of C_n from which correlations by Fourier transform beat one product per shift."""
 
 
-def quotient_distance(x: torch.Tensor, y: torch.Tensor, action: GroupAction) -> torch.Tensor:
+def quotient_distance(x: torch.Tensor, y: torch.Tensor, action: Action) -> torch.Tensor:
     r"""Return the quotient distance of paired codes, :math:`\min_g \lVert x_b - g\,y_b \rVert`.
 
-    The minimum is exact: over all shifts or all matrices by trying them, over all permutations
-    of numbers by sorting, over all permutations of points by the Hungarian method. Each
-    candidate is compared by the norm of the difference itself.
+    The minimum is exact: over all elements by trying them, over all permutations of numbers by
+    sorting, over all permutations of points by the Hungarian method. Each candidate is compared
+    by the norm of the difference itself.
 
     Parameters
     ----------
     x, y : torch.Tensor
         Codes of one shape ``(B, ...)``; a batch of one is compared with every member of the
         other batch.
-    action : GroupAction
+    action : Action
         The action.
 
     Returns
@@ -42,22 +46,21 @@ def quotient_distance(x: torch.Tensor, y: torch.Tensor, action: GroupAction) -> 
     torch.Tensor
         Shape ``(B,)``, of the type of ``x``.
 
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, a batch is empty or not finite, or the action is not isometric.
-    TypeError
-        If the codes are not both float32 or both float64 tensors.
+    Examples
+    --------
+    >>> code = torch.tensor([[3.0, 1.0, 0.0, 0.0]])
+    >>> quotient_distance(code, code.roll(2, -1) + 1, CyclicShifts(4))
+    tensor([2.])
     """
     check_pair(x, y, action, "x y")
     x, y = broadcast(x, y)
-    return paired(x, y, action)[0].to(x.dtype)
+    return nearest(action, x, y)[0].to(x.dtype)
 
 
 def quotient_distance_matrix(
     x: torch.Tensor,
     y: torch.Tensor,
-    action: GroupAction,
+    action: Action,
     *,
     method: str = "auto",
     max_bytes: int = 256 * 2**20,
@@ -77,13 +80,13 @@ def quotient_distance_matrix(
     difference of the aligned codes. What remains is a relative error below :math:`10^{-9}` for
     ``float64`` input and the rounding of the output for ``float32``.
 
-    The other actions form differences directly and do not cancel.
+    Other actions form differences directly and do not cancel.
 
     Parameters
     ----------
     x, y : torch.Tensor
         Codes of shape ``(A, ...)`` and ``(B, ...)``.
-    action : GroupAction
+    action : Action
         The action.
     method : str
         For C_n ``"matmul"``, ``"fft"`` or ``"auto"``, which takes the second from order 16 on,
@@ -96,65 +99,49 @@ def quotient_distance_matrix(
     torch.Tensor
         Shape ``(A, B)``, of the type of ``x``.
 
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, a batch is empty or not finite, the action is not isometric, or
-        the method is unknown.
-    TypeError
-        If the codes are not both float32 or both float64 tensors.
+    Examples
+    --------
+    >>> numbers = torch.tensor([[1.0, 2.0], [5.0, 1.0]])
+    >>> quotient_distance_matrix(numbers, numbers, PointPermutations(2))
+    tensor([[0., 3.],
+            [3., 0.]])
     """
     check_pair(x, y, action, "x y")
-    _check_memory(max_bytes)
-    if method not in ("auto", "matmul", "fft"):
-        raise ValueError(f"The method is 'auto', 'matmul' or 'fft', but it is {method!r}.")
-    if method != "auto" and not isinstance(action, CyclicShifts):
-        raise ValueError(f"The method {method!r} is for CyclicShifts only; leave it at 'auto'.")
-    result = x.new_empty(len(x), len(y))
-    if isinstance(action, CyclicShifts):
-        _fill_cyclic(result, x, y.double(), method, action, max_bytes)
-    elif isinstance(action, PointPermutations) and x.ndim == 3:
-        _fill_points(result, x, y.double(), max_bytes)
-    else:
-        _fill_directly(result, x, y.double(), action, max_bytes)
-    return result
-
-
-def _check_memory(max_bytes: int) -> None:
     if max_bytes < 1 << 20:
         raise ValueError(f"max_bytes must be at least one megabyte, but it is {max_bytes}.")
+    return pairwise(action, x, y, check_choice(method, "The method", _METHODS), max_bytes)
 
 
-def _fitting(max_bytes: int, bytes_of_one: int) -> int:
-    """Return how many at a time fit into the memory; one at least."""
-    return max(1, max_bytes // bytes_of_one)
+@functools.singledispatch
+def pairwise(
+    action: Action, x: torch.Tensor, y: torch.Tensor, method: str, max_bytes: int
+) -> torch.Tensor:
+    """Return all quotient distances, as :func:`quotient_distance_matrix` does, without checks.
+
+    The definition moves ``y`` by every element; a faster road for an action of your own is
+    registered with ``@pairwise.register``.
+
+    Examples
+    --------
+    >>> numbers = torch.tensor([[1.0, 2.0], [5.0, 1.0]])
+    >>> pairwise(CyclicShifts(2).representation(), numbers, numbers, "auto", 2**20)
+    tensor([[0., 3.],
+            [3., 0.]])
+    """
+    _only_auto(action, method)
+    return _smallest(x, [copy.flatten(1) for copy in copies(action, y.double())], max_bytes)
 
 
-def _fill_directly(
-    result: torch.Tensor,
-    x: torch.Tensor,
-    y: torch.Tensor,
-    action: GroupAction,
-    max_bytes: int,
-) -> None:
-    """Fill in Euclidean distances: of sorted numbers, or the smallest over the group."""
-    if isinstance(action, PointPermutations):
-        x, copies = x.sort().values, [y.sort().values]
-    else:
-        copies = [action.act(g, y).flatten(1) for g in range(action.order)]
-    # Four numbers for each pair are alive while the minimum is taken.
-    rows = _fitting(max_bytes, 32 * len(y))
-    for start in range(0, len(x), rows):
-        block = x[start : start + rows].double().flatten(1)
-        # From differences, not from scalar products, so that nothing cancels.
-        distances = (
-            torch.cdist(block, copy, compute_mode="donot_use_mm_for_euclid_dist") for copy in copies
-        )
-        result[start : start + rows] = functools.reduce(torch.minimum, distances)
-
-
-def _fill_points(result: torch.Tensor, x: torch.Tensor, y: torch.Tensor, max_bytes: int) -> None:
-    """Fill in the distances of point sets, block by block of pairs."""
+@pairwise.register
+def _(
+    action: PointPermutations, x: torch.Tensor, y: torch.Tensor, method: str, max_bytes: int
+) -> torch.Tensor:
+    """Compare sorted numbers, and match points block by block of pairs."""
+    _only_auto(action, method)
+    y = y.double()
+    if x.ndim == 2:
+        return _smallest(x.sort().values, [y.sort().values], max_bytes)
+    result = x.new_empty(len(x), len(y))
     n, d = x.shape[1:]
     # For each pair its costs, its matches, and five times as many numbers as a code has.
     pairs = _fitting(max_bytes, 8 * n * (n + 5 * d + 2))
@@ -163,22 +150,21 @@ def _fill_points(result: torch.Tensor, x: torch.Tensor, y: torch.Tensor, max_byt
     for i in range(0, len(x), rows):
         for j in range(0, len(y), columns):
             a, b = x[i : i + rows], y[j : j + columns]
-            distance, _ = paired_points(a.repeat_interleave(len(b), dim=0), b.repeat(len(a), 1, 1))
+            left, right = a.repeat_interleave(len(b), dim=0), b.repeat(len(a), 1, 1)
+            distance = nearest(action, left, right)[0]
             result[i : i + rows, j : j + columns] = distance.reshape(len(a), len(b))
+    return result
 
 
-def _fill_cyclic(
-    result: torch.Tensor,
-    x: torch.Tensor,
-    y: torch.Tensor,
-    method: str,
-    action: CyclicShifts,
-    max_bytes: int,
-) -> None:
-    """Fill in the distances of shifted codes from their correlations."""
+@pairwise.register
+def _(
+    action: CyclicShifts, x: torch.Tensor, y: torch.Tensor, method: str, max_bytes: int
+) -> torch.Tensor:
+    """Find the distances of shifted codes from their correlations."""
     n = action.degree
     spectral = n >= _FFT_FROM if method == "auto" else method == "fft"
-    x, y = x.reshape(len(x), -1, n), y.reshape(len(y), -1, n)
+    result = x.new_empty(len(x), len(y))
+    x, y = x.reshape(len(x), -1, n), y.double().reshape(len(y), -1, n)
     correlation = _SpectralCorrelation(y) if spectral else _ShiftCorrelation(y)
     # Some numbers for each pair, in the spectral form for each pair and shift.
     rows = _fitting(max_bytes, 80 * len(y) * (n if spectral else 1))
@@ -192,8 +178,37 @@ def _fill_cyclic(
         distance = squared.sqrt()
         for pairs in close.split(_fitting(max_bytes, 128 * block.shape[1] * n)):
             a, b = pairs.unbind(dim=1)
-            distance[a, b] = paired(block[a], y[b], action)[0]
+            distance[a, b] = nearest(action, block[a], y[b])[0]
         result[start : start + rows] = distance
+    return result
+
+
+def _only_auto(action: Action, method: str) -> None:
+    if method != "auto":
+        raise ValueError(
+            f"The method {method!r} is for CyclicShifts only, not for {action.name}; leave it at "
+            f"'auto'."
+        )
+
+
+def _fitting(max_bytes: int, bytes_of_one: int) -> int:
+    """Return how many at a time fit into the memory; one at least."""
+    return max(1, max_bytes // bytes_of_one)
+
+
+def _smallest(x: torch.Tensor, moved: list[torch.Tensor], max_bytes: int) -> torch.Tensor:
+    """Return the smallest Euclidean distance from each row of ``x`` over moved ``y``."""
+    result = x.new_empty(len(x), len(moved[0]))
+    # Four numbers for each pair are alive while the minimum is taken.
+    rows = _fitting(max_bytes, 32 * len(moved[0]))
+    for start in range(0, len(x), rows):
+        block = x[start : start + rows].double().flatten(1)
+        # From differences, not from scalar products, so that nothing cancels.
+        distances = (
+            torch.cdist(block, copy, compute_mode="donot_use_mm_for_euclid_dist") for copy in moved
+        )
+        result[start : start + rows] = functools.reduce(torch.minimum, distances)
+    return result
 
 
 class _ShiftCorrelation:
