@@ -8,6 +8,7 @@ import itertools
 import math
 import re
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -1017,6 +1018,15 @@ def test_a_factory_is_a_function_with_its_own_signature(make):
     assert "z" not in signature.parameters
     with pytest.raises(TypeError, match="unexpected keyword argument 'z'"):
         make(z=torch.ones(1, 2, 3))
+
+
+def test_without_docstrings():
+    """Python leaves them out with -OO, and there is nothing to put sections into."""
+    path = Path(inspect.getfile(mean_pool.__wrapped__))
+    bare: dict = {"__name__": "bare"}
+    exec(compile(path.read_text(encoding="utf-8"), path, "exec", optimize=2), bare)
+    assert bare["mean_pool"].__doc__ is None
+    assert bare["mean_pool"](2, 4).output_dimension == 2
 
 
 def test_messages_name_the_group_that_mirrors_generate():

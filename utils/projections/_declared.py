@@ -27,8 +27,8 @@ _PARAMETERS = {
     "dimension": "int\n    The dimension ``d`` of a point.",
     "directions": "int\n    The number ``m`` of random directions.",
     "seed": "int\n    The seed of the Gaussian weights, of variance ``1 / m``.",
-    "normals": "numpy.ndarray\n    Shape ``(count, d)``: normals of mirrors that make the group, of "
-    "any length and sign.",
+    "normals": "numpy.ndarray\n    Shape ``(count, d)``, of any length and sign: of mirrors that "
+    "generate the group.",
     "inside": "numpy.ndarray\n    Shape ``(d,)``: a point off all mirrors, in the chamber.",
 }
 """What it means, for every argument that a factory may have."""
