@@ -71,11 +71,7 @@ class Trivial(FeatureRepresentation):
 
 
 class _Grid(FeatureRepresentation):
-    """Features on a grid of places of the input image, given by the fields stride and offset.
-
-    Pixel ``i`` of a row or column of the grid lies at the coordinate ``offset + stride * i`` of
-    the input image, whose own first pixel lies at 0.
-    """
+    """Features on a grid: pixel ``i`` of a row or column lies at ``offset + stride * i``."""
 
     stride: float | tuple[float, float]
     offset: float | tuple[float, float]
@@ -107,18 +103,9 @@ class _Grid(FeatureRepresentation):
     ) -> Self:
         """Return the representation after a convolution or a pooling of these features.
 
-        The value that a window gives belongs to the middle of the window.
-
-        Parameters
-        ----------
-        kernel, stride, padding, dilation : int or tuple of int
-            As for :class:`torch.nn.Conv2d` or :class:`torch.nn.MaxPool2d`; pairs are (rows,
-            columns).
-
-        Returns
-        -------
-        FeatureRepresentation
-            The same kind of representation, with the grid of the outputs.
+        It is of the same kind, with the grid of the outputs: the value that a window gives belongs
+        to the middle of the window. The arguments are those of :class:`torch.nn.Conv2d` or
+        :class:`torch.nn.MaxPool2d`; pairs are (rows, columns).
 
         Examples
         --------

@@ -38,19 +38,15 @@ class Generator:
 
     Attributes
     ----------
-    name : str
-        What to call it.
-    unit : str
-        The unit of the parameter: derivatives are per this unit.
+    name, unit : str
+        What to call it, and the unit of the parameter: derivatives are per this unit.
     matrix : tuple of tuple of float
         The velocity field :math:`v(p) = A\,(p - c) + b` in pixels, as the rows of the 2 × 3
         matrix :math:`(A \mid b)`: the velocity to the right, then downwards.
     gain : float
         The rate at which the values grow: 1 for brightness, 0 for every other generator.
-    gradient : {"central", "fourier", "bilinear"}
-        How gradients are taken.
-    boundary : {"replicate", "zeros", "circular"}
-        What lies beyond the border.
+    gradient, boundary
+        As in :func:`generator`.
 
     Examples
     --------
@@ -186,10 +182,8 @@ def affine_generator(
         :math:`v(p) = A\,(p - c) + b` in pixels per unit of the parameter: first row to the right,
         second row downwards, and :math:`p - c` the place (x, y) relative to the centre of the
         image. The group it generates moves points by the matrix exponential.
-    name, unit : str
-        What to call the generator and the unit of its parameter.
-    gradient, boundary
-        As in :func:`generator`.
+    name, unit, gradient, boundary
+        As in :class:`Generator` and :func:`generator`.
 
     Examples
     --------

@@ -89,12 +89,8 @@ def lie_derivatives(
     """Return the outputs of a model and their Lie derivatives along several generators.
 
     The tangents go through the network together, by :func:`torch.func.vmap`, and what does not
-    depend on them is computed once. The other arguments are those of :func:`lie_derivative`.
-
-    Parameters
-    ----------
-    generators : sequence of Generator
-        At least one.
+    depend on them is computed once. The arguments are those of :func:`lie_derivative`, with at
+    least one generator.
 
     Returns
     -------
