@@ -51,22 +51,8 @@ class EquivarianceReport:
     The error of one input and one group element is :math:`\lVert f(gx) - g f(x) \rVert` divided
     by the root mean square of :math:`\lVert f(x) \rVert` over the batch.
 
-    Attributes
-    ----------
-    name : str
-        The name of the map.
-    invariance : bool
-        Whether the map was checked for invariance rather than equivariance.
-    largest, mean : float
-        The largest error, and the mean over inputs and group elements.
-    worst_element : str
-        The group element with the largest error.
-    worst_input : int
-        The place in the batch of the input with the largest error.
-    elements, inputs : int
-        How many group elements and inputs were tried.
-    tolerance : float
-        The largest error that passes.
+    ``worst_element`` and ``worst_input``, a place in the batch, have the ``largest`` error;
+    ``elements`` and ``inputs`` count what was tried.
 
     Examples
     --------
@@ -109,12 +95,7 @@ def relative_error(actual: torch.Tensor, expected: torch.Tensor) -> torch.Tensor
     rounding errors.
 
     Both have the same shape ``(B, ...)``; nothing is broadcast. Where everything expected is
-    zero, the error is 0 for exact agreement and infinity otherwise.
-
-    Returns
-    -------
-    torch.Tensor
-        Shape ``(B,)``, ``float64``.
+    zero, the error, ``float64`` of shape ``(B,)``, is 0 for exact agreement and infinity otherwise.
 
     Examples
     --------
@@ -123,15 +104,10 @@ def relative_error(actual: torch.Tensor, expected: torch.Tensor) -> torch.Tensor
     tensor([0.0000, 0.1410], dtype=torch.float64)
     """
     if actual.shape != expected.shape:
-        raise ValueError(
-            f"Only tensors of one shape can be compared, but these have shapes "
-            f"{tuple(actual.shape)} and {tuple(expected.shape)}."
-        )
+        shapes = f"{tuple(actual.shape)} and {tuple(expected.shape)}"
+        raise ValueError(f"Only tensors of one shape can be compared, not of shapes {shapes}.")
     if actual.ndim == 0 or actual.numel() == 0:
-        raise ValueError(
-            f"There must be a batch axis and at least one number to compare, but the shape is "
-            f"{tuple(actual.shape)}."
-        )
+        raise ValueError(f"There must be a batch axis and a number, not {tuple(actual.shape)}.")
     a = actual.detach().reshape(len(actual), -1).double()
     b = expected.detach().reshape(len(expected), -1).double()
     difference = torch.linalg.vector_norm(a - b, dim=1)
@@ -166,16 +142,10 @@ def assert_equivariant(
     name : str
         What to call the map in messages.
 
-    Returns
-    -------
-    EquivarianceReport
-        What was found.
-
     Raises
     ------
     AssertionError
-        If an error is larger than the tolerance or an output is not finite; the message is the
-        report.
+        If an error is larger than the tolerance or an output is not finite.
     ValueError
         If the check could not fail: an empty batch, inputs that no given element moves, a map
         that is zero or does not change; or if inputs, actions and outputs do not fit together.
@@ -268,9 +238,8 @@ def equivariance_report(
         target = expected if maps_out is None else maps_out[label](expected)
         if target.shape != actual.shape:
             raise ValueError(
-                f"The action of {label} on the output of {name} has shape "
-                f"{tuple(target.shape)}, but the output for the moved input has shape "
-                f"{tuple(actual.shape)}."
+                f"The output of {name} moved by {label} has shape {tuple(target.shape)}, but the "
+                f"output for the moved input has shape {tuple(actual.shape)}."
             )
         error = relative_error(actual, target)
         errors.append(torch.nan_to_num(error, nan=torch.inf, posinf=torch.inf))
@@ -288,10 +257,7 @@ def equivariance_report(
         tolerance=tolerance,
     )
     if report.passed and scale == 0:
-        raise ValueError(
-            f"{name} is zero on every input, and zero passes every check; give inputs on which "
-            f"it is not."
-        )
+        raise ValueError(f"{name} is zero on every input, and zero passes every check.")
     if report.passed and spread <= tolerance * scale:
         raise ValueError(
             f"{name} has the same output for every input tried, and such a map passes every "
@@ -315,19 +281,16 @@ def _spread(outputs: torch.Tensor, reference: torch.Tensor) -> float:
 def _evaluate(f: ElementMap, x: torch.Tensor, batch: int, name: str) -> torch.Tensor:
     output = f(x)
     if not isinstance(output, torch.Tensor) or output.ndim == 0 or len(output) != batch:
-        shape = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        found = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
         raise ValueError(
-            f"{name} must return a tensor with one entry for each of the {batch} inputs, but it "
-            f"returned {shape}."
+            f"{name} must return a tensor, one entry for each of the {batch} inputs, not {found}."
         )
     if output.numel() == 0:
         raise ValueError(f"{name} returned an empty tensor, shape {tuple(output.shape)}.")
     if not torch.isfinite(output).all():
         raise AssertionError(f"{name} returned NaN or infinite values for finite inputs.")
-    output = output.detach()
-    return (output if output.is_floating_point() else output.double()).reshape(
-        batch, *(output.shape[1:] or (1,))
-    )
+    output = output.detach().reshape(batch, *(output.shape[1:] or (1,)))
+    return output if output.is_floating_point() else output.double()
 
 
 def _element_maps(
@@ -342,10 +305,10 @@ def _element_maps(
     maps_out = _listed(act_out)
     named = not isinstance(act_in, Sequence) and not isinstance(act_out, Sequence)
     if len(maps_in) != len(maps_out) or (named and set(maps_in) != set(maps_out)):
+        first, second = (", ".join(list(maps)[:3]) for maps in (maps_in, maps_out))
         raise ValueError(
-            f"Inputs and outputs must be acted on by the same elements, but there are "
-            f"{len(maps_in)} on inputs ({', '.join(list(maps_in)[:3])}, ...) and "
-            f"{len(maps_out)} on outputs ({', '.join(list(maps_out)[:3])}, ...)."
+            f"Inputs and outputs must be acted on by the same elements, but {len(maps_in)} are "
+            f"given on inputs ({first}, ...) and {len(maps_out)} on outputs ({second}, ...)."
         )
     if not named:
         labels = maps_out if isinstance(act_in, Sequence) else maps_in
@@ -358,8 +321,8 @@ def _element_maps(
 def _listed(moves: Moves) -> dict[str, ElementMap]:
     """Return one function for each group element, by its name."""
     raise ValueError(
-        f"An action is an Action, such as CyclicShifts or a Representation, or functions, one for "
-        f"each group element, but this one is a {type(moves).__name__}."
+        f"An action is an Action, or functions, one for each group element, but this one is a "
+        f"{type(moves).__name__}."
     )
 
 
@@ -377,10 +340,8 @@ def _(moves: Sequence) -> dict[str, ElementMap]:
 def _(moves: Action) -> dict[str, ElementMap]:
     elements = list(moves.elements())
     labels = getattr(moves.group, "labels", None) or map(str, range(len(elements)))
-    return {
-        label: functools.partial(moves.act, element)
-        for label, element in zip(labels, elements, strict=True)
-    }
+    moved = (functools.partial(moves.act, element) for element in elements)
+    return dict(zip(labels, moved, strict=True))
 
 
 @_listed.register
@@ -396,11 +357,6 @@ def _(moves: PointPermutations) -> dict[str, ElementMap]:
     return {str(p): functools.partial(moves.act, torch.tensor(p)) for p in permutations}
 
 
-# --------------------------------------------------------------------------------------------
-# Linear equivariant maps
-# --------------------------------------------------------------------------------------------
-
-
 def equivariant_basis(
     rho_in: Representation, rho_out: Representation, *, form: str = "orthonormal"
 ) -> np.ndarray:
@@ -414,15 +370,9 @@ def equivariant_basis(
     :math:`\frac{1}{|G|}\sum_g \chi_{in}(g^{-1})\,\chi_{out}(g)`, and every basis map satisfies
     the constraint.
 
-    Parameters
-    ----------
-    rho_in, rho_out : Representation
-        Representations of one group on :math:`\mathbb{R}^{d_{in}}` and
-        :math:`\mathbb{R}^{d_{out}}`.
-    form : str
-        ``"orthonormal"``, or ``"echelon"`` for the reduced row echelon form, which is unique;
-        between permutation representations its maps hold only zeros and ones, one map for each
-        orbit of pairs of points.
+    The ``form`` is ``"orthonormal"``, or ``"echelon"`` for the reduced row echelon form, which is
+    unique; between permutation representations its maps hold only zeros and ones, one map for
+    each orbit of pairs of points.
 
     Returns
     -------
@@ -432,8 +382,7 @@ def equivariant_basis(
     Raises
     ------
     ArithmeticError
-        If rounding spoils one of the two checks, which only badly conditioned matrices can
-        bring about.
+        If rounding spoils one of the two checks; only badly conditioned matrices bring it about.
 
     Examples
     --------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
+import inspect
 import itertools
 import math
 
@@ -11,6 +13,7 @@ import psutil
 import pytest
 import torch
 
+from utils import equivariance
 from utils.equivariance import (
     assert_equivariant,
     assert_invariant,
@@ -200,7 +203,7 @@ def test_names_are_matched_and_not_places():
     assert_equivariant(torch.relu, batch(2, 8), forward, backward)
     with pytest.raises(ValueError, match="must be acted on by the same elements"):
         assert_equivariant(torch.relu, batch(2, 8), forward, {"a": forward["a"], "c": len})
-    with pytest.raises(ValueError, match=r"2 on inputs .* and 1 on outputs"):
+    with pytest.raises(ValueError, match=r"2 are given on inputs .* and 1 on outputs"):
         assert_equivariant(torch.relu, batch(2, 8), forward, [forward["a"]])
 
 
@@ -471,7 +474,7 @@ def test_matrices_that_are_not_orthogonal():
     change = np.array([[1.0, 2.0, 0.0], [0.0, 1.0, -1.0], [0.25, 0.0, 1.0]])
     rho = permutation_representation(symmetric(3))
     skew = Representation(rho.group, np.linalg.inv(change) @ rho.matrices @ change, "skew")
-    assert not skew.is_orthogonal
+    assert not skew.is_isometric
     basis = equivariant_basis(skew, rho)
     assert len(basis) == 2
     plain = equivariant_basis(rho, rho)
@@ -505,3 +508,12 @@ def test_badly_conditioned_matrices_are_refused_and_not_guessed_at():
     rho = direct_sum(Representation(cyclic(2), [np.eye(2), skewed], "skewed"), *lines)
     with pytest.raises(ArithmeticError, match="too badly conditioned"):
         equivariant_basis(rho, rho)
+
+
+def test_examples_in_docstrings_run_and_every_function_has_one():
+    found = doctest.testmod(equivariance)
+    public = [getattr(equivariance, name) for name in equivariance.__all__]
+    documented = [thing for thing in public if inspect.isroutine(thing) or inspect.isclass(thing)]
+    assert all(">>> " in inspect.getdoc(thing) for thing in documented)
+    assert found.attempted >= len(documented) == 6
+    assert found.failed == 0

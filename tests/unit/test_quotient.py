@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
 import inspect
 import itertools
 import math
@@ -787,6 +788,15 @@ def test_public_names_are_listed():
         public |= defined
     assert set(quotient.__all__) == public | {"orbit"}
     assert orbit is groups.orbit
+
+
+def test_examples_in_docstrings_run_and_every_public_name_has_one():
+    modules = [value for value in vars(quotient).values() if isinstance(value, types.ModuleType)]
+    found = [doctest.testmod(module) for module in modules]
+    assert sum(result.failed for result in found) == 0
+    assert sum(result.attempted for result in found) >= len(quotient.__all__)
+    for name in quotient.__all__:
+        assert ">>> " in inspect.getdoc(getattr(quotient, name)), name
 
 
 def test_numbers_of_pairs_must_agree():

@@ -118,7 +118,7 @@ def test_the_group_is_that_of_all_products(name):
     group, expected = reflection_group(normals), products(normals).numpy()
     if group.order <= 120:
         assert check_axioms(group.group.table).holds
-    assert group.is_orthogonal
+    assert group.is_isometric
     assert len(group.matrices) == len(expected)
     both = [sorted(map(tuple, (m.round(6) + 0.0).reshape(len(m), -1).tolist())) for m in
             (group.matrices, expected)]  # fmt: skip
@@ -136,7 +136,9 @@ def test_mirrors_are_those_of_the_reflections_in_the_group(name):
 
 
 def test_known_groups_are_found_again():
-    assert reflection_group(type_a(4)).is_permutation
+    matrices = reflection_group(type_a(4)).matrices
+    assert set(matrices.ravel()) == {0.0, 1.0}
+    assert (matrices.sum(axis=1) == 1).all()
     assert len(reflection_group(type_a(4)).group.conjugacy_classes) == 5
     square, expected = reflection_group(polygon(5)), irreps(dihedral(5))[-1]
     assert sorted(np.trace(square.matrices, axis1=1, axis2=2).round(9)) == sorted(
@@ -460,9 +462,9 @@ def test_walls_are_found_where_the_group_is_too_large_to_list():
         ([1.0, 1.0, 2.0], r"lies on the mirror with normal \[-?0.7071, -?0.7071, 0.0\]"),
         ([0.0, 0.0, 0.0], "lies on the mirror"),
         ([1e12, 1e12 + 1e-4, 0.0], "lies on the mirror"),
-        ([0.0, 1.0], r"3 entries, but it has shape \(2,\)"),
-        ([[0.0, 1.0, 2.0]], r"shape \(1, 3\)"),
-        ([0.0, 1.0, np.nan], "NaN"),
+        ([0.0, 1.0], "finite vector of 3 entries"),
+        ([[0.0, 1.0, 2.0]], "finite vector of 3 entries"),
+        ([0.0, 1.0, np.nan], "finite vector of 3 entries"),
     ],
 )
 def test_bad_points_are_refused(inside, message):

@@ -110,7 +110,7 @@ class Action(ABC):
         return self.take(torch.randint(self.order, (count,), generator=generator))
 
     def check_numbers(self, elements: int | torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Check ``x``, and elements that are numbers; return these as a tensor ``()`` or ``(B,)``."""
+        """Check ``x`` and elements that are numbers; return these as a tensor, one or ``(B,)``."""
         self.check(x)
         index = torch.as_tensor(elements, device=x.device)
         whole = not index.is_floating_point() and index.dtype != torch.bool
@@ -130,9 +130,8 @@ class Action(ABC):
 def check_action(action: Action) -> None:
     """Refuse what is no action."""
     if not isinstance(action, Action):
-        raise TypeError(
-            f"The action is an Action, such as CyclicShifts(n), but it is a {type(action).__name__}."
-        )
+        kind = type(action).__name__
+        raise TypeError(f"The action is an Action, such as CyclicShifts(n), but it is a {kind}.")
 
 
 def check_batch(x: torch.Tensor, action: Action, name: str) -> None:

@@ -108,7 +108,8 @@ def _dihedral_irreps(group: FiniteGroup) -> tuple[Representation, ...]:
     n = group.degree
     turn = np.tile(np.arange(n), 2)
     flip = np.repeat([0, 1], n)
-    lines = {"trivial": np.ones(2 * n), "reflection sign": (-1.0) ** flip}
+    lines: dict[str, np.ndarray] = {"trivial": np.ones(2 * n)}
+    lines["reflection sign"] = (-1.0) ** flip
     if n % 2 == 0:
         lines["rotation sign"] = (-1.0) ** turn
         lines["both signs"] = (-1.0) ** (turn + flip)
@@ -157,7 +158,7 @@ def _young_transposition(tableaux: list[tuple[int, ...]], i: int) -> np.ndarray:
 def _symmetric_irreps(group: FiniteGroup) -> tuple[Representation, ...]:
     n = group.degree
     assert group.natural_images is not None
-    images = [tuple(int(i) for i in image) for image in group.natural_images]
+    images = list(map(tuple, group.natural_images.tolist()))
     index = {image: g for g, image in enumerate(images)}
     found: list = []
     for shape in _partitions(n):

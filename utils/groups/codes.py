@@ -30,7 +30,18 @@ _MOST_POINTS = 7
 
 
 @dataclass(frozen=True)
-class CyclicShifts(Action):
+class _OnCodes(Action):
+    """An action that rearranges numbers, named by the ``n`` of its group."""
+
+    degree: int
+    is_isometric = True
+
+    def __post_init__(self) -> None:
+        check_whole(self.degree, f"The n of {type(self).__name__}(n)")
+
+
+@dataclass(frozen=True)
+class CyclicShifts(_OnCodes):
     """C_n acting on codes of shape ``(B, k, n)``: ``k`` copies of the regular representation.
 
     The element ``r`` shifts the last axis of all copies together,
@@ -43,12 +54,6 @@ class CyclicShifts(Action):
     >>> CyclicShifts(3).act(torch.tensor([0, 1]), codes).tolist()
     [[3, 1, 0], [0, 3, 1]]
     """
-
-    degree: int
-    is_isometric = True
-
-    def __post_init__(self) -> None:
-        check_whole(self.degree, "The n of CyclicShifts(n)")
 
     @cached_property
     def group(self) -> FiniteGroup:
@@ -89,7 +94,7 @@ class CyclicShifts(Action):
 
 
 @dataclass(frozen=True)
-class PointPermutations(Action):
+class PointPermutations(_OnCodes):
     r"""S_n permuting the points of sets: shape ``(B, n)`` or ``(B, n, d)``.
 
     An element is a permutation ``p`` of shape ``(n,)``, where ``p[i]`` is the place that point
@@ -103,12 +108,6 @@ class PointPermutations(Action):
     >>> PointPermutations(9).group
     Group(name='S_9', order=362880)
     """
-
-    degree: int
-    is_isometric = True
-
-    def __post_init__(self) -> None:
-        check_whole(self.degree, "The n of PointPermutations(n)")
 
     @cached_property
     def group(self) -> Group:
@@ -137,7 +136,7 @@ class PointPermutations(Action):
         return map(torch.tensor, itertools.permutations(range(self.degree)))
 
     def act(self, elements: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Permute the points of ``x`` by one permutation ``(n,)``, or one for each member, ``(B, n)``."""
+        """Permute the points of ``x`` by one permutation ``(n,)``, or by one each, ``(B, n)``."""
         self.check(x)
         index = torch.as_tensor(elements, device=x.device)
         if index.shape not in ((self.degree,), (x.shape[0], self.degree)):

@@ -156,10 +156,6 @@ class FiniteGroup(Group):
         checked = [self.check_element(a) for a in generators]
         return tuple(axioms.closure(self.table, checked, self.identity).tolist())
 
-    def check_axioms(self) -> axioms.AxiomReport:
-        """Check the axioms over all triples; see :func:`~utils.groups.check_axioms`."""
-        return axioms.check_axioms(self.table)
-
     def natural_action(self) -> SetAction:
         """Return the action on the points that the group is named after.
 

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 
 from utils.groups._checks import TOLERANCE
 from utils.groups.finite import FiniteGroup
 from utils.groups.representations import Representation
 
-__all__ = [
-    "chamber_walls",
-    "reflection_group",
-    "reflection_mirrors",
-]
+__all__ = ["chamber_walls", "reflection_group", "reflection_mirrors"]
 
-
-_LARGEST_REFLECTION_GROUP = 2000
+_LARGEST = 2000
 """The order up to which a reflection group is listed; it bounds a table of 2000 by 2000."""
 
 
@@ -29,15 +22,10 @@ def _check_normals(normals: np.ndarray) -> np.ndarray:
             f"but this one has shape {array.shape}."
         )
     if not np.isfinite(array).all():
-        raise ValueError(
-            "The normals of mirrors must be finite, but some are NaN or infinite; leave those out."
-        )
+        raise ValueError("The normals of mirrors must be finite, but some are NaN or infinite.")
     lengths = np.linalg.norm(array, axis=1)
     if not lengths.all():
-        raise ValueError(
-            f"Normal {int(np.argmin(lengths))} is the zero vector, which has no mirror; leave it "
-            f"out."
-        )
+        raise ValueError(f"Normal {lengths.argmin()} is the zero vector, which has no mirror.")
     return array
 
 
@@ -59,29 +47,21 @@ def _nearest_line(lines: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, n
 def reflection_mirrors(normals: np.ndarray) -> np.ndarray:
     """Return the normals of all mirrors of the group that some mirrors generate.
 
-    The image of a mirror in a mirror is a mirror. The given normals are reflected in one another
-    until nothing new appears; two normals belong to one mirror if, at length 1 and up to sign,
-    their entries differ by at most ``1e-9``. The normals should therefore be as precise as
-    ``float64``: rounded ones generate an infinite group.
-
-    Parameters
-    ----------
-    normals : numpy.ndarray
-        Shape ``(count, d)``, one normal of any length and sign for each mirror.
+    The image of a mirror in a mirror is a mirror. The given normals, an array ``(count, d)`` of
+    any lengths and signs, are reflected in one another until nothing new appears; two normals
+    belong to one mirror if, at length 1 and up to sign, their entries differ by at most ``1e-9``.
+    They should therefore be as precise as ``float64``: rounded ones generate an infinite group,
+    which is refused, as is one of more than 2000 elements.
 
     Returns
     -------
     numpy.ndarray
-        Unit normals of shape ``(mirrors, d)``, the given mirrors first, each mirror once. Groups
-        that are infinite or have more than 2000 elements are refused.
+        Unit normals of shape ``(mirrors, d)``, the given mirrors first, each mirror once.
 
     Examples
     --------
-    >>> reflection_mirrors(np.array([[1.0, 0.0], [1.0, 1.0]])).round(3)  # those of a square
-    array([[ 1.   ,  0.   ],
-           [ 0.707,  0.707],
-           [-0.707,  0.707],
-           [ 0.   , -1.   ]])
+    >>> reflection_mirrors(np.array([[1.0, 0.0], [1.0, 1.0]])).round(3).tolist()  # of a square
+    [[1.0, 0.0], [0.707, 0.707], [-0.707, 0.707], [0.0, -1.0]]
     """
     array = _check_normals(normals)
     generators = _householder(array)
@@ -93,7 +73,7 @@ def reflection_mirrors(normals: np.ndarray) -> np.ndarray:
             if not len(lines) or _nearest_line(lines, vector[None])[1][0] > TOLERANCE:
                 lines = np.vstack([lines, vector])
             # Half of the elements of a reflection group have determinant -1, mirrors among them.
-            if 2 * len(lines) > _LARGEST_REFLECTION_GROUP:
+            if 2 * len(lines) > _LARGEST:
                 raise _too_large()
         images = np.einsum("gij,bj->gbi", generators, lines[known:]).reshape(-1, array.shape[1])
         fresh = images[_nearest_line(lines, images)[1] > TOLERANCE] if len(images) else images
@@ -102,9 +82,8 @@ def reflection_mirrors(normals: np.ndarray) -> np.ndarray:
 
 def _too_large() -> ValueError:
     return ValueError(
-        f"These mirrors generate more than {_LARGEST_REFLECTION_GROUP} elements, an infinite group "
-        f"or one too large to list; if the group should be small, give its normals to the full "
-        f"precision of float64."
+        f"These mirrors generate more than {_LARGEST} elements, an infinite group or one too large "
+        f"to list; if it should be small, give its normals to the full precision of float64."
     )
 
 
@@ -115,23 +94,13 @@ def reflection_group(normals: np.ndarray) -> Representation:
     multiplication table is exact. Elements are listed by the length of the shortest product of
     the given reflections :math:`s_1, s_2, \dots` that makes them, the identity first.
 
-    Parameters
-    ----------
-    normals : numpy.ndarray
-        Shape ``(count, d)``, one normal of any length and sign for each mirror.
-
-    Returns
-    -------
-    Representation
-        Orthogonal matrices, dimension ``d``; labels such as ``"s1s2"`` are products.
+    The matrices are orthogonal, and labels such as ``"s1s2"`` are products of the given mirrors.
 
     Examples
     --------
     >>> swaps = reflection_group(np.array([[1.0, -1.0, 0.0], [0.0, 1.0, -1.0]]))
-    >>> swaps
-    Representation(reflections of W of 3 mirrors, dimension 3)
-    >>> swaps.group.labels
-    ('e', 's1', 's2', 's2s1', 's1s2', 's1s2s1')
+    >>> swaps.dimension, swaps.group.labels
+    (3, ('e', 's1', 's2', 's2s1', 's1s2', 's1s2s1'))
     """
     array = _check_normals(normals)
     generators = _householder(array)
@@ -143,22 +112,19 @@ def reflection_group(normals: np.ndarray) -> Representation:
     keys, found = [start], {start.tobytes(): 0}
     steps: list[tuple[int, int]] = [(-1, -1)]
     left: list[list[int]] = []
-    for b in itertools.count():
-        if b == len(keys):
-            break
+    for b, image in enumerate(keys):  # which grows meanwhile
         left.append([])
         for s, permutation in enumerate(moved):
-            key = np.sign(keys[b]) * permutation[np.abs(keys[b]) - 1]
+            key = np.sign(image) * permutation[np.abs(image) - 1]
             if found.setdefault(key.tobytes(), len(keys)) == len(keys):
                 keys.append(key)
                 steps.append((s, b))
             left[b].append(found[key.tobytes()])
-        if len(keys) > _LARGEST_REFLECTION_GROUP:
+        if len(keys) > _LARGEST:
             raise _too_large()
-    order = len(keys)
-    table = np.empty((order, order), dtype=np.int64)
-    matrices = np.empty((order, array.shape[1], array.shape[1]))
-    table[0], matrices[0], labels = np.arange(order), np.eye(array.shape[1]), ["e"]
+    table = np.empty((len(keys), len(keys)), dtype=np.int64)
+    matrices = np.empty((len(keys), array.shape[1], array.shape[1]))
+    table[0], matrices[0], labels = np.arange(len(keys)), np.eye(array.shape[1]), ["e"]
     products = np.array(left)
     for b, (s, rest) in enumerate(steps[1:], start=1):
         table[b] = products[table[rest], s]
@@ -176,41 +142,31 @@ def chamber_walls(normals: np.ndarray, inside: np.ndarray) -> np.ndarray:
     product. The walls are the positive roots :math:`\alpha` whose reflection makes no positive
     root negative but :math:`\alpha` itself; they generate the group (Humphreys 1990, section 1.4).
 
-    Parameters
-    ----------
-    normals : numpy.ndarray
-        Shape ``(count, d)``: normals of any mirrors that generate the group.
-    inside : numpy.ndarray
-        Shape ``(d,)``: a point off all mirrors of the group.
-
-    Returns
-    -------
-    numpy.ndarray
-        Unit normals of shape ``(walls, d)`` that point into the chamber, linearly independent.
+    The mirrors, ``(count, d)``, are any that generate the group, and the point ``(d,)`` lies off
+    all mirrors of the group. The walls are unit normals of shape ``(walls, d)`` that point into
+    the chamber, linearly independent.
 
     Examples
     --------
     Swaps of three numbers; the chamber of rising vectors has two walls, and no third:
 
     >>> swaps = np.array([[1.0, -1.0, 0.0], [0.0, 1.0, -1.0], [1.0, 0.0, -1.0]])
-    >>> chamber_walls(swaps, np.array([1.0, 2.0, 3.0])).round(2) + 0.0
-    array([[-0.71,  0.71,  0.  ],
-           [ 0.  , -0.71,  0.71]])
+    >>> (chamber_walls(swaps, np.array([1.0, 2.0, 3.0])).round(2) + 0.0).tolist()
+    [[-0.71, 0.71, 0.0], [0.0, -0.71, 0.71]]
     """
     lines = reflection_mirrors(normals)
     point = np.asarray(inside, dtype=np.float64)
     if point.shape != lines.shape[1:] or not np.isfinite(point).all():
         raise ValueError(
-            f"The point inside the chamber is one finite vector of {lines.shape[1]} entries, but "
-            f"it has shape {point.shape}{'' if np.isfinite(point).all() else ' or holds NaN'}."
+            f"The point inside the chamber is one finite vector of {lines.shape[1]} entries, not "
+            f"{point}."
         )
     depths = lines @ point
     shallow = int(np.abs(depths).argmin())
     if abs(depths[shallow]) <= TOLERANCE * np.linalg.norm(point):
         raise ValueError(
-            f"The point inside the chamber lies on the mirror with normal "
-            f"{(lines[shallow].round(4) + 0.0).tolist()}, so that the chamber is ambiguous; move "
-            f"it off all mirrors."
+            f"The point lies on the mirror with normal {(lines[shallow].round(4) + 0.0).tolist()}, "
+            f"so that the chamber is ambiguous; move it off all mirrors."
         )
     positive = lines * np.sign(depths)[:, None]
     images = np.einsum("gij,bj->gbi", _householder(positive), positive)

@@ -97,28 +97,10 @@ class Representation(Action):
         return self.matrices.shape[-1]
 
     @cached_property
-    def is_orthogonal(self) -> bool:
-        """Whether all matrices are orthogonal, so that the group acts by isometries."""
-        product = self.matrices @ self.matrices.transpose(0, 2, 1)
-        return bool(np.abs(product - np.eye(self.dimension)).max() <= TOLERANCE)
-
-    @property
     def is_isometric(self) -> bool:
         """Whether all matrices are orthogonal."""
-        return self.is_orthogonal
-
-    @cached_property
-    def is_permutation(self) -> bool:
-        """Whether all matrices are permutation matrices."""
-        ones = self.matrices == 1.0
-        single = (ones.sum(axis=1) == 1).all() and (ones.sum(axis=2) == 1).all()
-        return bool(single and (ones | (self.matrices == 0.0)).all())
-
-    def tensor(
-        self, *, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
-    ) -> torch.Tensor:
-        """Return the matrices as a fresh tensor of shape ``(order, d, d)``."""
-        return torch.tensor(self.matrices, dtype=dtype, device=device)
+        product = self.matrices @ self.matrices.transpose(0, 2, 1)
+        return bool(np.abs(product - np.eye(self.dimension)).max() <= TOLERANCE)
 
     def act(self, elements: int | torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Return ``rho(g) x`` for ``x`` of shape ``(B, ..., d)`` and one element, or ``B`` of them.
@@ -126,11 +108,12 @@ class Representation(Action):
         The matrices act on the last axis; all axes between it and the batch are copies.
         """
         index = self.check_numbers(elements, x)
-        matrices = self.tensor(dtype=x.dtype, device=x.device)
+        chosen = self.matrices[index.cpu().numpy()]
+        matrices = torch.tensor(chosen, dtype=x.dtype, device=x.device)
         if index.ndim == 0:
-            return x @ matrices[index].T
+            return x @ matrices.T
         flat = x.reshape(x.shape[0], -1, self.dimension)
-        return (flat @ matrices[index].transpose(1, 2)).reshape(x.shape)
+        return (flat @ matrices.transpose(1, 2)).reshape(x.shape)
 
     def check(self, x: torch.Tensor) -> None:
         """Refuse what is not a floating-point tensor of shape ``(B, ..., d)``."""

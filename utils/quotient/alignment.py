@@ -11,11 +11,7 @@ from utils.groups import Action
 from utils.quotient._checks import broadcast, check_pair
 from utils.quotient.matching import nearest
 
-__all__ = [
-    "Alignment",
-    "align",
-    "quotient_geodesic",
-]
+__all__ = ["Alignment", "align", "quotient_geodesic"]
 
 
 @dataclass(frozen=True)
@@ -49,19 +45,8 @@ class Alignment:
 def align(x: torch.Tensor, reference: torch.Tensor, action: Action) -> Alignment:
     r"""Move every code as close to its reference as the group allows.
 
-    Parameters
-    ----------
-    x : torch.Tensor
-        Codes of shape ``(B, ...)``.
-    reference : torch.Tensor
-        One reference for each code, or a batch of one for all of them.
-    action : Action
-        The action.
-
-    Returns
-    -------
-    Alignment
-        The moved codes :math:`g_b x_b`, the elements :math:`g_b` and the distances.
+    There is one reference for each of the codes, shape ``(B, ...)``, or a batch of one for all.
+    Found are the moved codes :math:`g_b x_b`, the elements :math:`g_b` and the distances.
 
     Examples
     --------
@@ -73,7 +58,7 @@ def align(x: torch.Tensor, reference: torch.Tensor, action: Action) -> Alignment
     check_pair(x, reference, action, "x reference")
     if len(reference) not in (1, len(x)):
         raise ValueError(
-            f"There must be one reference, or one for each of the {len(x)} codes, but there are "
+            f"There is one reference, or one for each of the {len(x)} codes, but there are "
             f"{len(reference)}."
         )
     distance, elements = nearest(action, reference.expand_as(x), x)
@@ -91,19 +76,8 @@ def quotient_geodesic(
     The path is the image of the straight line from ``x`` to the nearest copy of ``y``. It has
     constant speed: :math:`d_{Z/G}(\gamma(s), \gamma(t)) = |s - t|\, d_{Z/G}(x, y)`.
 
-    Parameters
-    ----------
-    x, y : torch.Tensor
-        Codes of one shape ``(B, ...)``.
-    action : Action
-        The action.
-    times : torch.Tensor or sequence of float
-        Times between 0 (at ``x``) and 1 (at the orbit of ``y``).
-
-    Returns
-    -------
-    torch.Tensor
-        Shape ``(T, B, ...)``: points of Z that stand for their orbits.
+    The ``T`` times lie between 0 (at ``x``) and 1 (at the orbit of ``y``). For codes of one shape
+    ``(B, ...)`` the result, ``(T, B, ...)``, holds points of Z that stand for their orbits.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import torch
 
@@ -11,11 +12,7 @@ from utils.groups import Action, CyclicShifts, PointPermutations
 from utils.quotient._checks import broadcast, check_pair
 from utils.quotient.matching import copies, nearest
 
-__all__ = [
-    "pairwise",
-    "quotient_distance",
-    "quotient_distance_matrix",
-]
+__all__ = ["pairwise", "quotient_distance", "quotient_distance_matrix"]
 
 _METHODS = ("auto", "matmul", "fft")
 
@@ -31,20 +28,8 @@ def quotient_distance(x: torch.Tensor, y: torch.Tensor, action: Action) -> torch
 
     The minimum is exact: over all elements by trying them, over all permutations of numbers by
     sorting, over all permutations of points by the Hungarian method. Each candidate is compared
-    by the norm of the difference itself.
-
-    Parameters
-    ----------
-    x, y : torch.Tensor
-        Codes of one shape ``(B, ...)``; a batch of one is compared with every member of the
-        other batch.
-    action : Action
-        The action.
-
-    Returns
-    -------
-    torch.Tensor
-        Shape ``(B,)``, of the type of ``x``.
+    by the norm of the difference itself. Codes have one shape ``(B, ...)``, distances ``(B,)``; a
+    batch of one is compared with every member of the other batch.
 
     Examples
     --------
@@ -85,26 +70,20 @@ def quotient_distance_matrix(
     Parameters
     ----------
     x, y : torch.Tensor
-        Codes of shape ``(A, ...)`` and ``(B, ...)``.
+        Codes of shape ``(A, ...)`` and ``(B, ...)``; the distances have shape ``(A, B)``.
     action : Action
-        The action.
+        The action, by isometries.
     method : str
         For C_n ``"matmul"``, ``"fft"`` or ``"auto"``, which takes the second from order 16 on,
         where it was measured to be faster; for the other actions only ``"auto"``.
     max_bytes : int
         A bound on the working memory for pairs, beyond codes and result; at least one megabyte.
 
-    Returns
-    -------
-    torch.Tensor
-        Shape ``(A, B)``, of the type of ``x``.
-
     Examples
     --------
     >>> numbers = torch.tensor([[1.0, 2.0], [5.0, 1.0]])
-    >>> quotient_distance_matrix(numbers, numbers, PointPermutations(2))
-    tensor([[0., 3.],
-            [3., 0.]])
+    >>> quotient_distance_matrix(numbers, numbers, PointPermutations(2)).tolist()
+    [[0.0, 3.0], [3.0, 0.0]]
     """
     check_pair(x, y, action, "x y")
     if max_bytes < 1 << 20:
@@ -124,9 +103,8 @@ def pairwise(
     Examples
     --------
     >>> numbers = torch.tensor([[1.0, 2.0], [5.0, 1.0]])
-    >>> pairwise(CyclicShifts(2).representation(), numbers, numbers, "auto", 2**20)
-    tensor([[0., 3.],
-            [3., 0.]])
+    >>> pairwise(CyclicShifts(2).representation(), numbers, numbers, "auto", 2**20).tolist()
+    [[0.0, 3.0], [3.0, 0.0]]
     """
     _only_auto(action, method)
     return _smallest(x, [copy.flatten(1) for copy in copies(action, y.double())], max_bytes)
@@ -165,14 +143,14 @@ def _(
     spectral = n >= _FFT_FROM if method == "auto" else method == "fft"
     result = x.new_empty(len(x), len(y))
     x, y = x.reshape(len(x), -1, n), y.double().reshape(len(y), -1, n)
-    correlation = _SpectralCorrelation(y) if spectral else _ShiftCorrelation(y)
+    largest_correlation = (_by_frequencies if spectral else _by_shifts)(y)
     # Some numbers for each pair, in the spectral form for each pair and shift.
     rows = _fitting(max_bytes, 80 * len(y) * (n if spectral else 1))
     y_norms = y.flatten(1).square().sum(dim=1)
     for start in range(0, len(x), rows):
         block = x[start : start + rows].double()
         norms = block.flatten(1).square().sum(dim=1)[:, None] + y_norms
-        squared = norms - 2 * correlation.largest(block)
+        squared = norms - 2 * largest_correlation(block)
         close = torch.nonzero(squared <= _CANCELLATION * norms)
         # Rounding can make squares negative; these are close, and the NaN is overwritten.
         distance = squared.sqrt()
@@ -185,10 +163,7 @@ def _(
 
 def _only_auto(action: Action, method: str) -> None:
     if method != "auto":
-        raise ValueError(
-            f"The method {method!r} is for CyclicShifts only, not for {action.name}; leave it at "
-            f"'auto'."
-        )
+        raise ValueError(f"The method {method!r} is for CyclicShifts only, not for {action.name}.")
 
 
 def _fitting(max_bytes: int, bytes_of_one: int) -> int:
@@ -211,44 +186,32 @@ def _smallest(x: torch.Tensor, moved: list[torch.Tensor], max_bytes: int) -> tor
     return result
 
 
-class _ShiftCorrelation:
-    """The largest correlation over all shifts, by one matrix product for each shift."""
+def _by_shifts(y: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return the largest correlation with ``y`` as a function, one matrix product a shift."""
 
-    def __init__(self, y: torch.Tensor) -> None:
-        self.y = y
+    def largest(x: torch.Tensor) -> torch.Tensor:
+        shifted = (torch.roll(y, r, dims=-1).flatten(1) for r in range(y.shape[-1]))
+        return functools.reduce(torch.maximum, (x.flatten(1) @ copy.T for copy in shifted))
 
-    def largest(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the largest correlation over all shifts, for every pair."""
-        products = (
-            x.flatten(1) @ torch.roll(self.y, r, dims=-1).flatten(1).T
-            for r in range(self.y.shape[-1])
-        )
-        return functools.reduce(torch.maximum, products)
+    return largest
 
 
-class _SpectralCorrelation:
-    """The largest correlation over all shifts, by one matrix product for each frequency.
+def _by_frequencies(y: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return the same function, one matrix product a frequency of ``y``.
 
     The transform back is a matrix product too, which is faster than many short transforms.
     """
+    n = y.shape[-1]
+    spectrum = torch.fft.rfft(y).permute(2, 1, 0).conj()
+    parts = torch.cat([spectrum.real, spectrum.imag], dim=1)
+    unit = torch.eye(n // 2 + 1, dtype=torch.complex128, device=y.device)
+    back = torch.fft.irfft(torch.cat([unit, 1j * unit]), n=n).T
 
-    def __init__(self, y: torch.Tensor) -> None:
-        self.degree = y.shape[-1]
-        spectrum = torch.fft.rfft(y).permute(2, 1, 0).conj()
-        self.y = torch.cat([spectrum.real, spectrum.imag], dim=1)
-        unit = torch.eye(self.degree // 2 + 1, dtype=torch.complex128, device=y.device)
-        back = torch.cat([unit, 1j * unit])
-        self.back = torch.fft.irfft(back, n=self.degree).T
-
-    def largest(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the largest correlation over all shifts, for every pair."""
+    def largest(x: torch.Tensor) -> torch.Tensor:
         spectrum = torch.fft.rfft(x).permute(2, 0, 1)
         real, imaginary = spectrum.real, spectrum.imag
-        products = torch.cat(
-            [
-                torch.cat([real, -imaginary], dim=2) @ self.y,
-                torch.cat([imaginary, real], dim=2) @ self.y,
-            ]
-        )
-        correlations = self.back @ products.flatten(1)
-        return correlations.amax(dim=0).reshape(products.shape[1:])
+        pairs = ([real, -imaginary], [imaginary, real])
+        products = torch.cat([torch.cat(pair, dim=2) @ parts for pair in pairs])
+        return (back @ products.flatten(1)).amax(dim=0).reshape(products.shape[1:])
+
+    return largest

@@ -11,10 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from utils.groups import Action, CyclicShifts, PointPermutations, Representation
 
-__all__ = [
-    "copies",
-    "nearest",
-]
+__all__ = ["copies", "nearest"]
 
 
 @functools.singledispatch
@@ -25,17 +22,8 @@ def nearest(action: Action, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Ten
     for an action of your own is registered with ``@nearest.register``, and everything in
     :mod:`utils.quotient` then takes it.
 
-    Parameters
-    ----------
-    action : Action
-        The action, by isometries; its class chooses the road.
-    x, y : torch.Tensor
-        Codes of one shape ``(B, ...)``.
-
-    Returns
-    -------
-    tuple
-        The ``float64`` distances ``(B,)``, and the ``B`` elements, which ``action.act`` takes.
+    For codes of one shape ``(B, ...)`` the results are the ``float64`` distances ``(B,)`` and the
+    ``B`` elements, which ``action.act`` takes.
 
     Examples
     --------
