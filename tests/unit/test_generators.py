@@ -457,7 +457,7 @@ def test_fields_under_translation_and_scale():
         (
             lambda: affine_generator([[1, 0], [0, 1]]),
             ValueError,
-            r"has shape \(2, 3\) and finite entries, but this one has shape \(2, 2\)\.",
+            r"has shape \(2, 3\) and finite entries, but this one has shape \(2, 2\)",
         ),
         (
             lambda: affine_generator([[1, 0, math.nan], [0, 1, 0]]),
@@ -474,10 +474,12 @@ def test_fields_under_translation_and_scale():
         (lambda: Image(stride=0), ValueError, "stride of Image is positive, but it is 0"),
         (lambda: Image(offset=math.inf), ValueError, "offset of Image is a number or a pair"),
         (lambda: Image(stride=(1, 2, 3)), ValueError, "stride of Image is a number or a pair"),
-        (lambda: Image(flattened=(1, 2)), ValueError, "three positive integers"),
-        (lambda: Tokens(0, 3), ValueError, "rows of Tokens is an integer of at least 1"),
-        (lambda: Tokens(3, 3, extra=-1), ValueError, "extra of Tokens is an integer of at least 0"),
-        (lambda: RegularField(1), ValueError, "order of RegularField is an integer of at least 2"),
+        (lambda: Image(flattened=(1, 2, 0)), ValueError, "size in flattened is at least 1"),
+        (lambda: Image(flattened=(1, 2)), ValueError, "flattened is three integers"),
+        (lambda: Tokens(0, 3), ValueError, "rows of Tokens is at least 1, but it is 0"),
+        (lambda: Tokens(3, 2.0), TypeError, "columns of Tokens is an integer, but it is 2.0"),
+        (lambda: Tokens(3, 3, extra=-1), ValueError, "extra of Tokens is at least 0"),
+        (lambda: RegularField(1), ValueError, "order of RegularField is at least 2"),
         (
             lambda: Image().derivative(generator("scale"), torch.ones(2, 12), (4, 4)),
             ValueError,

@@ -1,8 +1,8 @@
 """Lie derivatives: how far a network is from equivariant, at once and layer by layer.
 
-:mod:`utils.lie.derivative` measures a network, and :mod:`utils.lie.layers` its layers; how
-transformations act on images and on features is said in :mod:`utils.generators`. All names can be
-imported from here::
+:mod:`utils.lie.derivative` measures a network at each image, :mod:`utils.lie.errors` averages over
+images, and :mod:`utils.lie.layers` measures its layers; how transformations act on images and on
+features is said in :mod:`utils.generators`. All names can be imported from here::
 
     from utils.lie import generator, lie_derivative
 
@@ -21,17 +21,9 @@ from utils.generators import (
     generator,
     standard_generators,
 )
-from utils.lie.derivative import (
-    LocalEquivarianceError,
-    lie_derivative,
-    lie_derivatives,
-    local_equivariance_error,
-)
-from utils.lie.layers import (
-    LayerwiseLieDerivative,
-    TelescopingError,
-    layerwise_lie_derivative,
-)
+from utils.lie.derivative import lie_derivative, lie_derivatives
+from utils.lie.errors import LocalEquivarianceError, local_equivariance_error
+from utils.lie.layers import LayerwiseLieDerivative, TelescopingError, layerwise_lie_derivative
 
 __all__ = [
     "GENERATORS",

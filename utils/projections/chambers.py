@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from torch import Tensor
 
 from utils.groups import chamber_walls, reflection_group
-from utils.projections.base import InvariantProjection
+from utils.projections._declared import Codes, declared
 
 __all__ = ["chamber_fold"]
+
+
+@dataclass(frozen=True)
+class _ChamberCodes(Codes):
+    """Points among mirrors, and the unit normals of the walls in which they are reflected."""
+
+    steps: Tensor
+
+
+def _among_mirrors(normals: np.ndarray, inside: np.ndarray) -> _ChamberCodes:
+    """Let the group of the mirrors act on the space, with the chamber of a point."""
+    walls = chamber_walls(normals, inside)
+    steps = torch.tensor(walls[_reduced_word(walls)])
+    return _ChamberCodes(reflection_group(normals), walls.shape[1:], steps)
 
 
 def _reduced_word(walls: np.ndarray) -> list[int]:
@@ -21,7 +38,16 @@ def _reduced_word(walls: np.ndarray) -> list[int]:
     return word
 
 
-def chamber_fold(normals: np.ndarray, inside: np.ndarray) -> InvariantProjection:
+@declared(
+    "chamber fold",
+    _among_mirrors,
+    made_once=lambda codes: codes.steps,
+    complete=True,
+    isometric=True,
+    bounds=(1.0, 1.0),
+    source="Humphreys (1990), Reflection groups and Coxeter groups, sections 1.4 to 1.12",
+)
+def chamber_fold(z: Tensor, steps: Tensor) -> Tensor:
     r"""Return the folding onto a Weyl chamber: an isometric cross section of a reflection group.
 
     A code on the wrong side of a wall of the chamber is reflected in that wall,
@@ -36,48 +62,16 @@ def chamber_fold(normals: np.ndarray, inside: np.ndarray) -> InvariantProjection
     loop that depends on the data.
 
     For the normals ``e[i + 1] - e[i]`` this is sorting, and with ``e[0]`` among them, where signs
-    change as well, sorting of absolute values.
+    change as well, sorting of absolute values. The ``action`` is
+    :func:`~utils.groups.reflection_group` of the normals.
 
-    Parameters
-    ----------
-    normals : numpy.ndarray
-        Shape ``(count, d)``: normals, of any length and sign, of mirrors that generate the group.
-    inside : numpy.ndarray
-        Shape ``(d,)``: a point off all mirrors of the group, which selects the chamber.
-
-    Returns
-    -------
-    InvariantProjection
-        From ``(B, d)`` to ``(B, d)``; its ``action`` is
-        :func:`~utils.groups.reflection_group` of the normals.
-
-    Raises
-    ------
-    ValueError
-        If the shapes are wrong, a number is not finite, a normal is zero, the group is infinite
-        or has more than 2000 elements, or the point lies on a mirror.
+    Examples
+    --------
+    >>> normals = np.array([[-1.0, 1.0, 0.0], [0.0, -1.0, 1.0]])  # of the swaps of neighbours
+    >>> fold = chamber_fold(normals, inside=np.array([1.0, 2.0, 3.0]))
+    >>> fold(torch.tensor([[3.0, 1.0, 2.0]])).round(), fold.group.order
+    (tensor([[1., 2., 3.]]), 6)
     """
-    walls = chamber_walls(normals, inside)
-    dimension = walls.shape[1]
-    steps = torch.tensor(walls[_reduced_word(walls)])
-
-    def function(z: torch.Tensor) -> torch.Tensor:
-        """Reflect in each wall of the word the codes that are on its wrong side."""
-        for alpha in steps.to(dtype=z.dtype, device=z.device):
-            z = z - 2 * (z @ alpha).clamp(max=0)[:, None] * alpha
-        return z
-
-    return InvariantProjection(
-        "chamber fold",
-        reflection_group(normals),
-        (dimension,),
-        dimension,
-        function,
-        invariant=True,
-        continuous=True,
-        complete=True,
-        isometric=True,
-        lipschitz_constant=1.0,
-        lower_lipschitz_constant=1.0,
-        source="Humphreys (1990), Reflection groups and Coxeter groups, sections 1.4 to 1.12",
-    )
+    for alpha in steps.to(z):
+        z = z - 2 * (z @ alpha).clamp(max=0)[:, None] * alpha
+    return z

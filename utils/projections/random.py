@@ -9,16 +9,12 @@ import math
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
-from utils.projections._docstrings import cyclic_factory
-from utils.projections._shared import cyclic_codes, draw, positive
-from utils.projections.base import InvariantProjection
+from utils._checks import check_whole
+from utils.projections._declared import DrawnCodes, cyclic_codes, declared, draw
 
-__all__ = [
-    "random_linear_mean",
-    "random_max_filter",
-    "random_reynolds",
-]
+__all__ = ["random_linear_mean", "random_max_filter", "random_reynolds"]
 
 _BLOCK_BYTES = 2**19
 """Random projections take codes in blocks whose products fit into the cache of one core."""
@@ -27,75 +23,85 @@ _BLOCK_ROWS = 64
 """The smallest block, below which a matrix product loses more than the cache saves."""
 
 
-def _spectral_norms(weights: torch.Tensor) -> torch.Tensor:
+def _templates(copies: int, order: int, outputs: int = 256, *, seed: int = 0) -> DrawnCodes:
+    """Codes for C_n and a template of the shape of a code for each output."""
+    codes = cyclic_codes(copies, order)
+    outputs = check_whole(outputs, "The number of outputs")
+    return DrawnCodes(codes.action, codes.shape, draw((outputs, *codes.shape), seed))
+
+
+def _spectral_norms(codes: DrawnCodes) -> Tensor:
     r"""Return for each frequency the spectral norm of the templates' Fourier coefficients.
 
     With :math:`c_j(r) = \langle w_j, r\,v \rangle`, Parseval's theorem bounds
     :math:`\sum_{j,r} c_j(r)^2` by the square of the largest of them times
     :math:`\lVert v \rVert^2`.
     """
-    spectrum = torch.fft.rfft(weights).permute(2, 0, 1)
+    spectrum = torch.fft.rfft(codes.weights).permute(2, 0, 1)
     return torch.linalg.matrix_norm(spectrum, ord=2)
 
 
-def _pool_products(
-    z: torch.Tensor,
-    weights: torch.Tensor,
-    pool: Callable[[torch.Tensor], torch.Tensor],
-) -> torch.Tensor:
+def _shifted(codes: DrawnCodes) -> Tensor:
+    """Return every template shifted back by every ``r``, shape ``(n, m, k * n)``."""
+    shifts = range(codes.shape[1])
+    return torch.stack([torch.roll(codes.weights, -r, dims=-1).flatten(1) for r in shifts])
+
+
+def _pool_products(z: Tensor, shifted: Tensor, pool: Callable[[Tensor], Tensor]) -> Tensor:
     """Pool ``<w_j, r z>`` over the shifts ``r``: one matrix product for a block of codes.
 
     ``pool`` takes a tensor of shape ``(block, n, m)`` to ``(block, m)``.
     """
-    count, _, order = weights.shape
-    moved = torch.cat([torch.roll(weights, -r, dims=-1).flatten(1) for r in range(order)])
-    moved = moved.to(z).T
-    rows = max(_BLOCK_ROWS, _BLOCK_BYTES // (z.element_size() * moved.shape[1]))
-    blocks = [pool((block.flatten(1) @ moved).reshape(-1, order, count)) for block in z.split(rows)]
-    return torch.cat(blocks)
+    matrix = shifted.flatten(0, 1).to(z).T
+    rows = max(_BLOCK_ROWS, _BLOCK_BYTES // (z.element_size() * matrix.shape[1]))
+    products = (
+        (block.flatten(1) @ matrix).unflatten(1, shifted.shape[:2]) for block in z.split(rows)
+    )
+    return torch.cat([pool(block) for block in products])
 
 
-@cyclic_factory
-def random_linear_mean(
-    copies: int, order: int, outputs: int = 256, *, seed: int = 0
-) -> InvariantProjection:
-    r"""Return the mean over the group of random linear functions.
+@declared(
+    "random linear + mean",
+    _templates,
+    made_once=lambda codes: codes.weights.mean(dim=-1),
+    complete=False,
+    bounds=lambda codes: (0.0, float(_spectral_norms(codes)[0]) / math.sqrt(codes.shape[1])),
+)
+def random_linear_mean(z: Tensor, averaged: Tensor) -> Tensor:
+    r"""Return for ``m`` random linear functions the mean over the group.
 
     .. math:: s_j(z) = \frac{1}{n} \sum_{r} \langle w_j, r\,z \rangle
 
     The mean of a linear function depends on the mean of each copy alone, however many functions
     are drawn: this map knows what :func:`~utils.projections.cyclic.mean_pool` knows. Its
-    Lipschitz constant is the spectral norm of the averaged matrix.
+    Lipschitz constant is the spectral norm of the averaged matrix. The ``weights`` have the shape
+    ``(m, k, n)``.
 
-    Returns
-    -------
-    InvariantProjection
-        With ``m`` outputs; ``weights`` has shape ``(m, k, n)``.
+    Examples
+    --------
+    >>> s, z = random_linear_mean(copies=2, order=4), torch.arange(8.0).reshape(1, 2, 4)
+    >>> torch.allclose(s(z), s(z.mean(dim=-1, keepdim=True).expand(1, 2, 4)))
+    True
     """
-    action, shape = cyclic_codes(copies, order)
-    weights = draw((positive(outputs, "outputs"), *shape), seed)
-    averaged = weights.mean(dim=-1)
-
-    return InvariantProjection(
-        "random linear + mean",
-        action,
-        shape,
-        outputs,
-        lambda z: z.sum(dim=-1) @ averaged.to(z).T,
-        invariant=True,
-        continuous=True,
-        complete=False,
-        isometric=False,
-        lipschitz_constant=float(_spectral_norms(weights)[0]) / math.sqrt(order),
-        weights=weights,
-    )
+    return z.sum(dim=-1) @ averaged.to(z).T
 
 
-@cyclic_factory
-def random_reynolds(
-    copies: int, order: int, outputs: int = 256, *, seed: int = 0
-) -> InvariantProjection:
-    r"""Return the mean over the group of rectified random linear functions.
+def _relu_mean_bounds(codes: DrawnCodes) -> tuple[float, float]:
+    norms = _spectral_norms(codes)
+    return 0.0, float(norms[0] + norms.max()) / (2 * math.sqrt(codes.shape[1]))
+
+
+@declared(
+    "random relu-mean",
+    _templates,
+    made_once=_shifted,
+    complete=lambda codes: (
+        False if codes.shape[1] >= 3 or len(codes.weights) < codes.dimension else None
+    ),
+    bounds=_relu_mean_bounds,
+)
+def random_reynolds(z: Tensor, shifted: Tensor) -> Tensor:
+    r"""Return for ``m`` rectified random linear functions the mean over the group.
 
     .. math:: s_j(z) = \frac{1}{n} \sum_{r} \max(0, \langle w_j, r\,z \rangle)
 
@@ -105,36 +111,39 @@ def random_reynolds(
     many outputs it has: if every row of :math:`z` has mean zero, only the moduli are left, and
     :math:`s(-z) = s(z)`, while :math:`-z` is a shift of :math:`z` only by accident. With fewer
     outputs than the code has dimensions it is linear near almost every code, and has directions
-    in which it does not change.
+    in which it does not change. The ``weights`` have the shape ``(m, k, n)``.
 
-    Returns
-    -------
-    InvariantProjection
-        With ``m`` outputs; ``weights`` has shape ``(m, k, n)``.
+    Examples
+    --------
+    >>> s, z = random_reynolds(copies=1, order=3), torch.tensor([[[1.0, 2.0, -3.0]]])
+    >>> torch.allclose(s(z), s(-z), atol=1e-6)
+    True
     """
-    action, shape = cyclic_codes(copies, order)
-    weights = draw((positive(outputs, "outputs"), *shape), seed)
-    norms = _spectral_norms(weights)
-    return InvariantProjection(
-        "random relu-mean",
-        action,
-        shape,
-        outputs,
-        lambda z: _pool_products(z, weights, lambda c: c.relu().mean(dim=1)),
-        invariant=True,
-        continuous=True,
-        complete=False if order >= 3 or outputs < copies * order else None,
-        isometric=False,
-        lipschitz_constant=float(norms[0] + norms.max()) / (2 * math.sqrt(order)),
-        weights=weights,
-    )
+    return _pool_products(z, shifted, lambda products: products.relu().mean(dim=1))
 
 
-@cyclic_factory
-def random_max_filter(
-    copies: int, order: int, outputs: int = 256, *, seed: int = 0
-) -> InvariantProjection:
-    r"""Return the largest scalar products of random templates with the orbit of the code.
+def _enough_filters(codes: DrawnCodes) -> bool | None:
+    outputs, (copies, _) = len(codes.weights), codes.shape
+    if outputs >= 2 * codes.dimension - copies:
+        return True
+    return False if outputs < codes.dimension else None
+
+
+def _max_filter_bounds(codes: DrawnCodes) -> tuple[float, float]:
+    frobenius = float(torch.linalg.vector_norm(codes.weights))
+    return 0.0, min(frobenius, float(_spectral_norms(codes).max()))
+
+
+@declared(
+    "random max filter",
+    _templates,
+    made_once=_shifted,
+    complete=_enough_filters,
+    bounds=_max_filter_bounds,
+    source="Cahill, Iverson, Mixon and Packer (2022), Group-invariant max filtering",
+)
+def random_max_filter(z: Tensor, shifted: Tensor) -> Tensor:
+    r"""Return for ``m`` random templates the largest scalar product with the orbit of the code.
 
     .. math:: s_j(z) = \max_{r} \langle w_j, r\,z \rangle
 
@@ -144,29 +153,11 @@ def random_max_filter(
     have :math:`2d`). Fewer than :math:`k n` cannot, since the map is linear near almost every
     code. In between nothing is declared. The difference of two maxima is at
     most the largest difference, which the Frobenius norm of the templates bounds, and so does
-    the root of the sum of squares over the group.
+    the root of the sum of squares over the group. The ``weights`` have the shape ``(m, k, n)``.
 
-    Returns
-    -------
-    InvariantProjection
-        With ``m`` outputs; ``weights`` has shape ``(m, k, n)``.
+    Examples
+    --------
+    >>> [random_max_filter(copies=1, order=3, outputs=m).complete for m in (2, 4, 5)]
+    [False, None, True]
     """
-    action, shape = cyclic_codes(copies, order)
-    weights = draw((positive(outputs, "outputs"), *shape), seed)
-    dimension = copies * order
-    enough = 2 * dimension - copies
-    frobenius = float(torch.linalg.vector_norm(weights))
-    return InvariantProjection(
-        "random max filter",
-        action,
-        shape,
-        outputs,
-        lambda z: _pool_products(z, weights, lambda c: c.amax(dim=1)),
-        invariant=True,
-        continuous=True,
-        complete=True if outputs >= enough else False if outputs < dimension else None,
-        isometric=False,
-        lipschitz_constant=min(frobenius, float(_spectral_norms(weights).max())),
-        weights=weights,
-        source="Cahill, Iverson, Mixon and Packer (2022), Group-invariant max filtering",
-    )
+    return _pool_products(z, shifted, lambda products: products.amax(dim=1))

@@ -6,107 +6,90 @@ import itertools
 import math
 
 import torch
+from torch import Tensor
 
+from utils._checks import check_whole
 from utils.groups import PointPermutations
-from utils.projections._shared import draw, positive
-from utils.projections.base import InvariantProjection
+from utils.projections._declared import Codes, DrawnCodes, declared, draw
 
-__all__ = [
-    "power_sums",
-    "sort_projection",
-    "sorted_random_projections",
-]
+__all__ = ["power_sums", "sort_projection", "sorted_random_projections"]
 
 
-def sort_projection(points: int) -> InvariantProjection:
+def _numbers(points: int) -> Codes:
+    """S_n permutes ``n`` numbers."""
+    points = check_whole(points, "The number of points")
+    return Codes(PointPermutations(points), (points,))
+
+
+def _lines(points: int, dimension: int, directions: int, *, seed: int = 0) -> DrawnCodes:
+    """S_n permutes ``n`` points in ``d`` dimensions, seen on random lines."""
+    points = check_whole(points, "The number of points")
+    dimension = check_whole(dimension, "The number of dimensions")
+    directions = check_whole(directions, "The number of directions")
+    weights = draw((directions, dimension), seed)
+    return DrawnCodes(PointPermutations(points), (points, dimension), weights)
+
+
+@declared("sort", _numbers, complete=True, isometric=True, bounds=(1.0, 1.0))
+def sort_projection(z: Tensor) -> Tensor:
     r"""Return the sorted numbers: an isometric cross section of :math:`\mathbb{R}^n / S_n`.
 
     By the rearrangement inequality no permutation brings two lists of numbers closer together
     than sorting both.
 
-    Parameters
-    ----------
-    points : int
-        The number ``n`` of numbers.
-
-    Returns
-    -------
-    InvariantProjection
-        From ``(B, n)`` to ``(B, n)``.
-
-    Raises
-    ------
-    ValueError
-        If there is no point.
-    TypeError
-        If ``points`` is not an integer.
+    Examples
+    --------
+    >>> sort_projection(points=3)(torch.tensor([[2.0, 3.0, 1.0]]))
+    tensor([[1., 2., 3.]])
     """
-    positive(points, "points")
-    return InvariantProjection(
-        "sort",
-        PointPermutations(points),
-        (points,),
-        points,
-        lambda z: z.sort().values,
-        invariant=True,
-        continuous=True,
-        complete=True,
-        isometric=True,
-        lipschitz_constant=1.0,
-        lower_lipschitz_constant=1.0,
-    )
+    return z.sort().values
 
 
-def power_sums(points: int) -> InvariantProjection:
+@declared(
+    "power sums",
+    _numbers,
+    complete=True,
+    isometric=lambda codes: codes.dimension == 1,
+    bounds=lambda codes: (1.0, 1.0) if codes.dimension == 1 else (0.0, math.inf),
+)
+def power_sums(z: Tensor) -> Tensor:
     r"""Return the sums of powers :math:`\sum_i z_i^j` for :math:`j = 1, \dots, n`.
 
     By Newton's identities they determine the polynomial with the roots :math:`z_i`, and so the
     numbers up to their order: the map is complete. It is smooth, but no multiple of the
-    distance bounds it, and close to equal numbers it is nearly flat.
+    distance bounds it, and close to equal numbers it is nearly flat. For ``n = 1`` it is the number
+    itself, an isometry.
 
-    Parameters
-    ----------
-    points : int
-        The number ``n`` of numbers.
-
-    Returns
-    -------
-    InvariantProjection
-        From ``(B, n)`` to ``(B, n)``. For ``n = 1`` it is the number itself, an isometry.
-
-    Raises
-    ------
-    ValueError
-        If there is no point.
-    TypeError
-        If ``points`` is not an integer.
+    Examples
+    --------
+    >>> power_sums(points=3)(torch.tensor([[1.0, 2.0, 3.0]]))
+    tensor([[ 6., 14., 36.]])
     """
-    positive(points, "points")
-
-    def function(z: torch.Tensor) -> torch.Tensor:
-        """Sum the powers of the entries."""
-        powers = itertools.accumulate([z] * points, torch.mul)
-        return torch.stack([power.sum(dim=1) for power in powers], dim=1)
-
-    single = points == 1
-    return InvariantProjection(
-        "power sums",
-        PointPermutations(points),
-        (points,),
-        points,
-        function,
-        invariant=True,
-        continuous=True,
-        complete=True,
-        isometric=single,
-        lipschitz_constant=1.0 if single else math.inf,
-        lower_lipschitz_constant=float(single),
-    )
+    powers = itertools.accumulate([z] * z.shape[1], torch.mul)
+    return torch.stack([power.sum(dim=1) for power in powers], dim=1)
 
 
-def sorted_random_projections(
-    points: int, dimension: int, directions: int, *, seed: int = 0
-) -> InvariantProjection:
+def _enough_directions(codes: DrawnCodes) -> bool | None:
+    (points, dimension), directions = codes.shape, len(codes.weights)
+    if directions >= (dimension - 1) * points + 1:
+        return True
+    return False if directions < dimension or points >= 2 ** (directions - 1) else None
+
+
+def _line_bounds(codes: DrawnCodes) -> tuple[float, float]:
+    norm = float(torch.linalg.matrix_norm(codes.weights, ord=2))
+    return norm if codes.shape[1] == 1 else 0.0, norm
+
+
+@declared(
+    "sorted random projections",
+    _lines,
+    made_once=lambda codes: codes.weights,
+    complete=_enough_directions,
+    bounds=_line_bounds,
+    source="Balan, Haghani and Singh (2022); Dym and Gortler (2022)",
+)
+def sorted_random_projections(z: Tensor, weights: Tensor) -> Tensor:
     r"""Return the point set projected on random lines, sorted on each: ``sort(Z A)``.
 
     Sorting is isometric for every column, so that the Lipschitz constant is the spectral norm of
@@ -119,57 +102,14 @@ def sorted_random_projections(
     at least :math:`2^{m-1}` points in :math:`d \ge 2` dimensions it is not complete either: take
     :math:`v_j` perpendicular to direction :math:`j`, and the sums :math:`\sum_j \epsilon_j v_j`
     over :math:`\epsilon \in \{0, 1\}^m`, the even ones in one set and the odd ones in the other.
+    There are ``m * n`` outputs, and the ``weights`` have the shape ``(m, d)``.
 
-    Parameters
-    ----------
-    points : int
-        The number ``n`` of points.
-    dimension : int
-        The dimension ``d`` of a point.
-    directions : int
-        The number ``m`` of random directions.
-    seed : int
-        The seed of the Gaussian directions, of variance ``1 / m``.
-
-    Returns
-    -------
-    InvariantProjection
-        From ``(B, n, d)`` to ``(B, m * n)``; ``weights`` has shape ``(m, d)``.
-
-    Raises
-    ------
-    ValueError
-        If one of the numbers is smaller than 1.
-    TypeError
-        If one of them or the seed is not an integer.
+    Examples
+    --------
+    >>> s = sorted_random_projections(points=2, dimension=2, directions=3)
+    >>> z = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
+    >>> torch.equal(s(z), s(z.flip(1))), s.complete
+    (True, True)
     """
-    positive(points, "points")
-    positive(dimension, "dimensions")
-    weights = draw((positive(directions, "directions"), dimension), seed)
-    complete: bool | None = None
-    if directions >= (dimension - 1) * points + 1:
-        complete = True
-    elif directions < dimension or points >= 2 ** (directions - 1):
-        complete = False
-
-    def function(z: torch.Tensor) -> torch.Tensor:
-        """Sort the projections on every line."""
-        lines = z @ weights.to(z).T
-        return lines.sort(dim=1).values.transpose(1, 2).flatten(1)
-
-    norm = float(torch.linalg.matrix_norm(weights, ord=2))
-    return InvariantProjection(
-        "sorted random projections",
-        PointPermutations(points),
-        (points, dimension),
-        directions * points,
-        function,
-        invariant=True,
-        continuous=True,
-        complete=complete,
-        isometric=False,
-        lipschitz_constant=norm,
-        lower_lipschitz_constant=norm if dimension == 1 else 0.0,
-        weights=weights,
-        source="Balan, Haghani and Singh (2022); Dym and Gortler (2022)",
-    )
+    lines = z @ weights.to(z).T
+    return lines.sort(dim=1).values.transpose(1, 2).flatten(1)
