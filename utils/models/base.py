@@ -68,12 +68,16 @@ class NetworkConfig:
     """The configuration of a network: its checks, and its way to JSON and back.
 
     A subclass is a frozen dataclass whose fields are numbers, strings and tuples of numbers,
-    each with a default.
+    each with a default. Sentences about the network call it by ``network``.
 
-    Attributes
-    ----------
-    network : str
-        What sentences about the network call it, such as ``"rotation network"``.
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class MixerConfig(NetworkConfig):
+    ...     width: int = 32
+    >>> MixerConfig.from_dict(MixerConfig(width=8).to_dict())
+    MixerConfig(width=8)
     """
 
     network: ClassVar[str] = "network"
@@ -98,40 +102,13 @@ class NetworkConfig:
             _check_number(f"widths[{number}]", width, 1)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold.
-
-        Returns
-        -------
-        dict
-            Field name to value, with tuples as lists.
-        """
-        values = asdict(cast(Any, self))
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in values.items()
-        }
+        """Return the fields as a dictionary that JSON can hold, with tuples as lists."""
+        values = asdict(cast(Any, self)).items()
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Make a configuration from a dictionary, as :meth:`to_dict` returns it.
-
-        Parameters
-        ----------
-        values : mapping
-            Field name to value. Fields that are absent keep their defaults.
-
-        Returns
-        -------
-        NetworkConfig
-            The configuration, of the class on which the method was called.
-
-        Raises
-        ------
-        TypeError
-            If a value has the wrong type.
-        ValueError
-            If a name is not a field, or a value is outside its range.
-        """
+        """Make a configuration from what :meth:`to_dict` returns; absent fields keep defaults."""
         known = [field.name for field in fields(cast(Any, cls))]
         unknown = sorted(set(values) - set(known))
         if unknown:
@@ -185,41 +162,21 @@ class Network(nn.Module):
         return dict(self.state_dict())
 
     def checkpoint_state(self) -> dict[str, Tensor]:
-        """Return what was learned: parameters and batch-norm statistics.
-
-        Returns
-        -------
-        dict of str to torch.Tensor
-            Contiguous copies on the CPU, the same in training and in evaluation mode.
-        """
+        """Return what was learned, as contiguous copies on the CPU, the same in every mode."""
         return {
             name: tensor.detach().cpu().clone().contiguous()
             for name, tensor in self._learned().items()
         }
 
     def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
-        """Load what :meth:`checkpoint_state` returned.
+        """Load what :meth:`checkpoint_state` returned: every key of it, and no other.
 
-        The network stays in the mode it was in. Nothing is changed if the state does not
-        fit.
-
-        Parameters
-        ----------
-        state : mapping of str to torch.Tensor
-            Every key of :meth:`checkpoint_state`, and no other.
-
-        Raises
-        ------
-        ValueError
-            If a key is missing or unexpected, or if a tensor has the wrong shape.
+        The network stays in the mode it was in. Nothing is changed if the state does not fit.
         """
         own = self._learned()
-        missing = sorted(set(own) - set(state))
-        unexpected = sorted(set(state) - set(own))
-        wrong = ""
-        if missing or unexpected:
-            kind, names = ("lacks", missing) if missing else ("has the unexpected", unexpected)
-            wrong = f"it {kind} {names[0]!r} (and {len(names) - 1} more)"
+        missing, unexpected = sorted(set(own) - set(state)), sorted(set(state) - set(own))
+        kind, names = ("lacks", missing) if missing else ("has the unexpected", unexpected)
+        wrong = f"it {kind} {names[0]!r} (and {len(names) - 1} more)" if names else ""
         for name in () if wrong else own:
             found, expected = tuple(state[name].shape), tuple(own[name].shape)
             if found != expected:
@@ -251,13 +208,6 @@ class WindowMaximum(nn.MaxPool2d):
     takes for many numbers at a time. The values are the same to the last bit. Everywhere else,
     and where it is compiled, this is :class:`torch.nn.MaxPool2d`, whose derivative goes to one
     entry of each window.
-
-    Parameters
-    ----------
-    window : int
-        Side of the window.
-    stride : int, optional
-        From one window to the next; by default the side of the window.
 
     Examples
     --------
@@ -339,22 +289,12 @@ class Stepwise(ABC):
 
     @abstractmethod
     def leaves(self) -> dict[str, Leaf]:
-        """Return all steps in the order of computation.
-
-        Returns
-        -------
-        dict of str to Leaf
-            Name of the submodule, as in ``named_modules()``, to what it is.
-        """
+        """Return all steps in the order of computation, by their names in ``named_modules()``."""
 
     def representations(self) -> dict[str, tuple[FeatureRepresentation, FeatureRepresentation]]:
-        """Return the representations of all steps.
+        """Return what acts on the input and on the output of each step.
 
-        Returns
-        -------
-        dict of str to tuple
-            Name of the submodule to the representations of its input and of its output, as
-            :func:`utils.lie.layerwise_lie_derivative` takes them.
+        This is what :func:`utils.lie.layerwise_lie_derivative` takes.
         """
         return {name: (leaf.input, leaf.output) for name, leaf in self.leaves().items()}
 
@@ -363,22 +303,7 @@ class Stepwise(ABC):
 
 
 def check_image_shape(images: Tensor, *sides: int) -> None:
-    """Refuse what is not a floating-point batch of square images with one channel.
-
-    Parameters
-    ----------
-    images : torch.Tensor
-        What should have shape ``(B, 1, side, side)``.
-    *sides : int
-        The sides that are accepted, in pixels.
-
-    Raises
-    ------
-    TypeError
-        If ``images`` is not a floating-point tensor.
-    ValueError
-        If the shape is another one.
-    """
+    """Refuse what is not floating point of shape ``(B, 1, side, side)``, for one of the sides."""
     if not isinstance(images, Tensor) or not images.is_floating_point():
         found = images.dtype if isinstance(images, Tensor) else type(images).__name__
         raise TypeError(
@@ -394,30 +319,19 @@ def check_image_shape(images: Tensor, *sides: int) -> None:
 def check_images(images: Tensor, *sides: int) -> None:
     """Refuse what a network for digits cannot read: at its door, in one sentence.
 
-    Bytes divided by nothing, standardised pixels and values that are not numbers pass
-    through a network without an error, and the result means nothing.
+    Images have shape ``(B, 1, side, side)``, for one of the sides, and values in ``[0, 1]``, or
+    at least within :data:`TOLERATED`. Bytes divided by nothing, standardised pixels and values
+    that are not numbers pass through a network without an error, and the result means nothing.
 
-    Parameters
-    ----------
-    images : torch.Tensor
-        What should have shape ``(B, 1, side, side)`` and values in ``[0, 1]``. Values within
-        :data:`TOLERATED` are accepted.
-    *sides : int
-        The sides that are accepted, in pixels.
-
-    Raises
-    ------
-    TypeError
-        If ``images`` is not a floating-point tensor.
-    ValueError
-        If the shape is another one, if a value is NaN or infinite, or if a value lies
-        outside :data:`TOLERATED`.
-
-    Notes
-    -----
-    The values are looked at once, for their least and their largest. Where they are not
-    known, their check is left out: inside ``torch.func.vmap``, on the meta device, and while
+    The values are looked at once, for their least and their largest. Where they are not known,
+    their check is left out: inside ``torch.func.vmap``, on the meta device, and while
     ``torch.compile``, ``torch.export`` or a CUDA graph records a computation.
+
+    Examples
+    --------
+    >>> check_images(torch.full((2, 1, 28, 28), 255.0), 28)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: images must have values in [0, 1] (...), but the largest is 255; divide bytes ...
     """
     check_image_shape(images, *sides)
     known = _range(images)

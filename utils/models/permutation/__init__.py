@@ -39,13 +39,14 @@ n ≥ 4      2    4    4    9
 all operations return numbers of about the size of their input. This rescales basis maps, and
 their span stays the same. One layer fits graphs of every size.
 
-:mod:`utils.models.permutation.features` holds the two kinds of features,
-:mod:`utils.models.permutation.operations` the basis maps one by one,
-:mod:`utils.models.permutation.layers` the layers with weights, and
-:mod:`utils.models.permutation.initialisation` the rule by which these start. All names can be
-imported from here.
+In this package :mod:`~utils.models.permutation.features` holds both kinds of features,
+:mod:`~utils.models.permutation.operations` the basis maps one by one,
+:mod:`~utils.models.permutation.directed` and :mod:`~utils.models.permutation.symmetric` the layers
+with weights, and :mod:`~utils.models.permutation.initialisation` the rule by which these start.
+All names can be imported from here.
 """
 
+from utils.models.permutation.directed import EquivariantLinear
 from utils.models.permutation.features import (
     GraphFeatures,
     pack_symmetric,
@@ -54,7 +55,6 @@ from utils.models.permutation.features import (
     unordered_pairs,
     unpack_symmetric,
 )
-from utils.models.permutation.layers import EquivariantLinear, SymmetricEquivariantLinear
 from utils.models.permutation.operations import (
     OPERATION_NAMES,
     OPERATIONS,
@@ -69,6 +69,7 @@ from utils.models.permutation.operations import (
     symmetric_operations_2to1,
     symmetric_operations_2to2,
 )
+from utils.models.permutation.symmetric import SymmetricEquivariantLinear
 
 __all__ = [
     "OPERATIONS",
