@@ -289,15 +289,14 @@ def test_the_state_of_any_network_is_kept_whole() -> None:
     assert torch.equal(target.get_buffer("positions"), state["positions"])  # nothing was changed
 
 
-def test_pieces_are_used_only_where_rows_do_not_meet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Network, "_rows", 4)
+def test_pieces_are_used_only_where_rows_do_not_meet() -> None:
     network, lengths = PatchNetwork().eval(), []
     network.patches.register_forward_hook(lambda module, given, out: lengths.append(len(out)))
     with torch.no_grad():
-        codes = network.encode(noise(10))
-        network.train().encode(noise(10))
-    torch.testing.assert_close(codes, network.eval().encode(noise(10)))
-    assert lengths == [4, 4, 2, 10, 10]
+        codes = network.encode(noise(130))
+        network.train().encode(noise(130))
+    torch.testing.assert_close(codes, network.eval().encode(noise(130)))
+    assert lengths == [64, 64, 2, 130, 130]
 
 
 # --- maxima over windows ----------------------------------------------------------------

@@ -1,28 +1,8 @@
 """What every network of the book shares.
 
-A network is made from one frozen dataclass, its configuration, which travels to JSON and back
-(:class:`NetworkConfig`). The network itself (:class:`Network`) knows what of its state was
-learned, takes a large batch in pieces where that is safe, and looks at images before it reads
-them (:func:`check_images`)::
-
-    @dataclass(frozen=True)
-    class MixerConfig(NetworkConfig):
-        network: ClassVar[str] = "mixer"
-        width: int = 32
-
-        def __post_init__(self) -> None:
-            self._check_numbers(width=1)
-
-    class Mixer(Network):
-        config: MixerConfig
-
-        def __init__(self, config: MixerConfig | None = None) -> None:
-            super().__init__()
-            self.config = self._configured(MixerConfig, config)
-
-        def encode(self, images: Tensor) -> Tensor:
-            check_images(images, 28)
-            return self._in_pieces(self.blocks, images)
+A network is made from one frozen dataclass, its configuration (:class:`NetworkConfig`). The
+network itself (:class:`Network`) knows what of its state was learned, takes a large batch in
+pieces where that is safe, and looks at images before it reads them (:func:`check_images`).
 """
 
 from __future__ import annotations
@@ -134,6 +114,20 @@ class Network(nn.Module):
 
     A subclass sets ``config`` with ``_configured``. If its state holds more than what was
     learned, it says in ``_learned`` which tensors were.
+
+    Examples
+    --------
+    >>> class Mean(Network):
+    ...     def __init__(self, config=None):
+    ...         super().__init__()
+    ...         self.config = self._configured(NetworkConfig, config)
+    ...         self.scale = nn.Parameter(torch.ones(1))
+    ...
+    ...     def encode(self, images):
+    ...         check_images(images, 28)
+    ...         return self._in_pieces(lambda part: self.scale * part.mean((1, 2, 3)), images)
+    >>> Mean().encode(torch.zeros(2, 1, 28, 28)).shape, list(Mean().checkpoint_state())
+    (torch.Size([2]), ['scale'])
     """
 
     config: NetworkConfig

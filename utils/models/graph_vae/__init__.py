@@ -18,7 +18,8 @@ of six equal atoms each would have to be bonded to all others or to none. A netw
 graph and numbers together; its codes depend on the draw.
 
 :mod:`~utils.models.graph_vae.encoders` and :mod:`~utils.models.graph_vae.decoders` hold the parts
-that :class:`GraphVAEConfig` names, :mod:`~utils.models.graph_vae.distribution` the likelihood.
+that :class:`~utils.models.graph_vae.GraphVAEConfig` names,
+:mod:`~utils.models.graph_vae.distribution` the likelihood.
 """
 
 from utils.models.graph_vae.config import Decoder, Encoder, GraphVAEConfig

@@ -1,4 +1,4 @@
-"""The shape of a graph auto-encoder, and its blocks' common numbers."""
+"""The shape of a graph auto-encoder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEADS = 4
 
 @dataclass(frozen=True)
 class GraphVAEConfig(NetworkConfig):
-    """The shape of a :class:`GraphVAE`.
+    """The shape of a :class:`~utils.models.graph_vae.GraphVAE`.
 
     Parameters
     ----------

@@ -43,15 +43,10 @@ class GraphLogits(NamedTuple):
     orders: Tensor
 
     def most_likely(self) -> tuple[Tensor, Tensor]:
-        """Return the graph of the most likely choice at every step.
+        """Return the atoms and bonds of the most likely choice at every step, uint8.
 
-        Returns
-        -------
-        atoms : torch.Tensor
-            Shape ``(B, 9)``, uint8: 0..3 for C, N, O, F and 4 for "no atom".
-        bonds : torch.Tensor
-            Shape ``(B, 9, 9)``, uint8: symmetric, 0 for no bond, otherwise 1, 2, 3. Slots
-            without an atom have no bonds.
+        Atoms ``(B, 9)`` are 0..3 for C, N, O, F and 4 for "no atom"; bonds ``(B, 9, 9)`` are
+        symmetric, 0 for none, otherwise 1, 2, 3. Slots without an atom have no bonds.
         """
         exists = self.existence > 0
         atoms = torch.where(exists, self.elements.argmax(-1), NO_ATOM).to(torch.uint8)
@@ -69,19 +64,8 @@ def reconstruction_nats(logits: GraphLogits, atoms: Tensor, bonds: Tensor) -> Te
     """Return minus the log-probability of each graph under decoded distributions.
 
     An element counts where there is an atom, a bond where there are two, and an order where
-    there is a bond: the sum is the negative log-likelihood of the factorised distribution.
-
-    Parameters
-    ----------
-    logits : GraphLogits
-        The distributions.
-    atoms, bonds : torch.Tensor
-        Integers, shapes ``(B, 9)`` and ``(B, 9, 9)``.
-
-    Returns
-    -------
-    torch.Tensor
-        Shape ``(B,)``, in nats.
+    there is a bond: the sum is the negative log-likelihood of the factorised distribution, in
+    nats, shape ``(B,)``. Atoms ``(B, 9)`` and bonds ``(B, 9, 9)`` are integers.
 
     Examples
     --------

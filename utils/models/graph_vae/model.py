@@ -30,15 +30,7 @@ _DECODERS: dict[str, type[SectionDecoder | AttentionDecoder | LayeredDecoder]] =
 
 
 class GraphVAEOutput(NamedTuple):
-    """What :meth:`GraphVAE.forward` returns.
-
-    Attributes
-    ----------
-    logits : GraphLogits
-        The decoded distribution.
-    mean, log_variance : torch.Tensor
-        The posterior, each of shape ``(B, 9, d)``.
-    """
+    """The decoded distribution and the posterior, mean and log-variance each ``(B, 9, d)``."""
 
     logits: GraphLogits
     mean: Tensor
@@ -48,15 +40,8 @@ class GraphVAEOutput(NamedTuple):
 class GraphVAE(Network):
     """A variational auto-encoder of graphs on nine slots, equivariant under S_9.
 
-    Parameters
-    ----------
-    config : GraphVAEConfig, optional
-        Its shape; the defaults are the network of the book.
-
-    Notes
-    -----
-    The log-variance is bounded softly, by a hyperbolic tangent, to the range from -10.5 to
-    -0.5: a hard bound has no gradient outside.
+    The default configuration is the network of the book. The log-variance is bounded softly, by a
+    hyperbolic tangent, to the range from -10.5 to -0.5: a hard bound has no gradient outside.
 
     Examples
     --------

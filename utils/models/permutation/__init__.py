@@ -1,39 +1,32 @@
 r"""Linear layers that commute with renumbering the nodes of a graph.
 
 A permutation :math:`\sigma` of the nodes moves features of nodes to :math:`x_{\sigma^{-1}(i)}` and
-features of ordered pairs to :math:`A_{\sigma^{-1}(i)\,\sigma^{-1}(j)}` (:func:`renumber`). The
-linear maps that commute with all :math:`\sigma` are the combinations of 2, 5, 5 and 15 operations,
-from order 1 (nodes) to 1, 1 to 2, 2 to 1 and 2 (pairs) to 2 (Maron, Ben-Hamu, Shamir & Lipman,
-"Invariant and Equivariant Graph Networks", ICLR 2019).
+features of ordered pairs to :math:`A_{\sigma^{-1}(i)\,\sigma^{-1}(j)}`
+(:func:`~utils.models.permutation.renumber`). The linear maps that commute with all
+:math:`\sigma` are the combinations of 2, 5, 5 and 15 operations, from order 1 (nodes) to 1, 1 to
+2, 2 to 1 and 2 (pairs) to 2 (Maron, Ben-Hamu, Shamir & Lipman, "Invariant and Equivariant Graph
+Networks", ICLR 2019).
 
-Where the pairs have no direction, the *compact form* :class:`GraphFeatures` keeps the diagonal
-and each unordered pair once: for nine nodes 9 + 36 rows in the place of 81. The entries of a
-symmetric matrix are loops and edges, and there is one basis map for each orbit of pairs of these
+Where the pairs have no direction, the *compact form*
+:class:`~utils.models.permutation.GraphFeatures` keeps the diagonal and each unordered pair once:
+for nine nodes 9 + 36 rows in the place of 81. The entries of a symmetric matrix are loops and
+edges, and there is one basis map for each orbit of pairs of these
 (:func:`utils.equivariance.equivariant_basis`). Loop to loop: the same or another one, 2. Loop to
 edge: the loop sits on the edge or not, 2; and edge to loop likewise, 2. Edge to edge: equal, with
 one node in common, or disjoint, 3. Together **9** operations; from order 1 to 2 and from 2 to 1
 there are **4**.
 
 How many are independent depends on the number of nodes, since for small ``n`` some patterns of
-equal indices cannot occur:
+equal indices cannot occur (from 1 to 1 the symmetric ones are the directed ones):
 
-=========  ===  ===  ===  ===
-directed   1→1  1→2  2→1  2→2
-=========  ===  ===  ===  ===
-n = 1      1    1    1    1
-n = 2      2    4    4    8
-n = 3      2    5    5    14
-n ≥ 4      2    5    5    15
-=========  ===  ===  ===  ===
-
-=========  ===  ===  ===  ===
-symmetric  1→1  1→2  2→1  2→2
-=========  ===  ===  ===  ===
-n = 1      1    1    1    1
-n = 2      2    3    3    5
-n = 3      2    4    4    8
-n ≥ 4      2    4    4    9
-=========  ===  ===  ===  ===
+=====  ===  ===  ===  ===  =============  =============  =============
+n      1→1  1→2  2→1  2→2  symmetric 1→2  symmetric 2→1  symmetric 2→2
+=====  ===  ===  ===  ===  =============  =============  =============
+1      1    1    1    1    1              1              1
+2      2    4    4    8    3              3              5
+3      2    5    5    14   4              4              8
+≥ 4    2    5    5    15   4              4              9
+=====  ===  ===  ===  ===  =============  =============  =============
 
 *Sums are means.* Every sum over nodes or pairs is divided by the number of its terms, so that
 all operations return numbers of about the size of their input. This rescales basis maps, and

@@ -53,12 +53,7 @@ Features = TypeVar("Features", Tensor, GraphFeatures)
 
 
 def unordered_pairs(n: int) -> Tensor:
-    """Return the unordered pairs of ``n`` nodes in the order of the compact form.
-
-    Returns
-    -------
-    torch.Tensor
-        Integers of shape ``(2, n (n - 1) / 2)``: the smaller and the larger node of each pair.
+    """Return the smaller and the larger node of each pair, integers ``(2, n (n - 1) / 2)``.
 
     Examples
     --------
@@ -98,19 +93,10 @@ def pack_symmetric(a: Tensor) -> GraphFeatures:
 
 
 def square_of_pairs(pairs: Tensor, n: int) -> Tensor:
-    """Write values of unordered pairs as symmetric arrays with zeros on the diagonal.
+    """Write values of pairs as symmetric arrays ``(B, n, n, ...)`` with zeros on the diagonal.
 
-    Parameters
-    ----------
-    pairs : torch.Tensor
-        Shape ``(B, n (n - 1) / 2, ...)``, of any type, in the order of :func:`unordered_pairs`.
-    n : int
-        Number of nodes.
-
-    Returns
-    -------
-    torch.Tensor
-        Shape ``(B, n, n, ...)``.
+    The pairs are of any type, shape ``(B, n (n - 1) / 2, ...)``, as :func:`unordered_pairs` lists
+    them.
 
     Examples
     --------
@@ -130,13 +116,9 @@ def square_of_pairs(pairs: Tensor, n: int) -> Tensor:
 
 
 def unpack_symmetric(x: GraphFeatures) -> Tensor:
-    """Write compact features as symmetric matrices; the inverse of :func:`pack_symmetric`.
+    """Write compact features as symmetric matrices ``(B, n, n, C)``, the nodes on the diagonal.
 
-    Returns
-    -------
-    torch.Tensor
-        Shape ``(B, n, n, C)``, with the nodes on the diagonal. Nodes and pairs must have equally
-        many channels.
+    This is the inverse of :func:`pack_symmetric`; nodes and pairs have equally many channels.
 
     Examples
     --------
@@ -162,12 +144,8 @@ def renumber(x: Features, permutation: Tensor) -> Features:
         axes says which.
     permutation : torch.Tensor
         Shape ``(n,)``; node ``i`` becomes node ``permutation[i]``, as in
-        :class:`utils.groups.PointPermutations`.
-
-    Returns
-    -------
-    torch.Tensor or GraphFeatures
-        The same kind as ``x``: entry ``(p[i], p[j])`` is entry ``(i, j)`` of ``x``.
+        :class:`utils.groups.PointPermutations`: entry ``(i, j)`` of ``x`` is entry
+        ``(p[i], p[j])`` of the result.
 
     Examples
     --------
@@ -190,9 +168,9 @@ def renumber(x: Features, permutation: Tensor) -> Features:
     source = places.argsort()
     if not isinstance(x, GraphFeatures):
         return x[:, source] if x.ndim == 3 else x[:, source][:, :, source]
-    first, second = unordered_pairs(n).to(sample.device)
+    first, second = source[unordered_pairs(n).to(sample.device)]
     number = square_of_pairs(torch.arange(len(first), device=sample.device)[None], n)[0]
-    return GraphFeatures(x.nodes[:, source], x.pairs[:, number[source[first], source[second]]])
+    return GraphFeatures(x.nodes[:, source], x.pairs[:, number[first, second]])
 
 
 # ---------------------------------------------------------------- checks

@@ -105,10 +105,9 @@ def _operation_entries(orders: Orders, n: int, *, symmetric: bool) -> np.ndarray
     entries = []
     for target in PARTS[: orders[1]]:
         for operation in chain(*symmetric_operations(x, pairs, target).values()):
-            kept = operation[:, rows[target], 0].mT
-            other = kept.new_zeros(len(among) if target == "nodes" else _FOUR, kept.shape[1])
-            whole = [kept, other] if target == "nodes" else [other, kept]
-            entries.append(torch.cat(whole) if orders[1] == 2 else kept)
+            parts = {part: operation.new_zeros(len(x), len(rows[part])) for part in PARTS}
+            parts[target] = operation[:, rows[target], 0]
+            entries.append(torch.cat([parts[part] for part in PARTS[: orders[1]]], dim=1).T)
     return torch.stack(entries).numpy()
 
 

@@ -34,8 +34,9 @@ __all__ = ["SymmetricEquivariantLinear"]
 class SymmetricEquivariantLinear(Layer):
     r"""The general equivariant linear layer for undirected graphs, in compact form.
 
-    Order 1 is a tensor of nodes ``(B, n, C)`` as before; order 2 is :class:`GraphFeatures`, a
-    symmetric matrix without its lower half. Every operation of ``SYMMETRIC_OPERATIONS[orders]``
+    Order 1 is a tensor of nodes ``(B, n, C)``; order 2 is
+    :class:`~utils.models.permutation.GraphFeatures`, a symmetric matrix without its lower half.
+    Every operation of ``SYMMETRIC_OPERATIONS[orders]``
     has a matrix that mixes channels. The bias is one number for each channel of the nodes, and
     one for each channel of the pairs: a constant on the diagonal and a constant off it.
 
@@ -44,7 +45,8 @@ class SymmetricEquivariantLinear(Layer):
     in_channels, out_channels : int or tuple of int
         Number of channels; for order 2 also two, for nodes and for pairs.
     orders, bias, nodes
-        As for :class:`EquivariantLinear`, with the same rule for the initial weights.
+        As for :class:`~utils.models.permutation.EquivariantLinear`; the rule for the initial
+        weights is the same.
 
     Attributes
     ----------
