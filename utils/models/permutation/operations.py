@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from utils._checks import check_choice
 from utils.models.permutation.features import (
@@ -233,7 +232,9 @@ FUNCTIONS = {
 
 def incidence(n: int, like: Tensor) -> Tensor:
     """Return the matrix with a one where a pair contains a node, shape ``(n (n - 1) / 2, n)``."""
-    return functional.one_hot(unordered_pairs(n).to(like.device), n).sum(0).to(like.dtype)
+    nodes = unordered_pairs(n).T.to(like.device)
+    empty = torch.zeros(len(nodes), n, dtype=like.dtype, device=like.device)
+    return empty.scatter_(1, nodes, 1)
 
 
 def _means_at_nodes(pairs: Tensor, n: int) -> Tensor:
