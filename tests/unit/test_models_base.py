@@ -244,9 +244,9 @@ def test_the_configuration_of_any_network_survives_json() -> None:
     for values, error, words in (
         ({"widths": (1, 2, 3)}, ValueError, "2 entries.* has 3"),
         ({"widths": "35"}, TypeError, "2 integers"),
-        ({"widths": (1, 0)}, ValueError, r"widths\[1\] must be at least 1"),
-        ({"patch": 1}, ValueError, "patch must be at least 2, not 1"),
-        ({"patch": 7.0}, TypeError, "patch must be an integer"),
+        ({"widths": (1, 0)}, ValueError, r"widths\[1\] is at least 1"),
+        ({"patch": 1}, ValueError, "patch is at least 2"),
+        ({"patch": 7.0}, TypeError, "patch is an integer"),
     ):
         with pytest.raises(error, match=words):
             PatchConfig.from_dict(values)

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from utils._checks import check_whole
 from utils.generators import FeatureRepresentation
 
 __all__ = [
@@ -65,21 +66,20 @@ class NetworkConfig:
     def _check_numbers(self, **least: int) -> None:
         """Check that the named fields are whole numbers, each at least as large as given."""
         for name, smallest in least.items():
-            _check_number(name, getattr(self, name), smallest)
+            object.__setattr__(self, name, check_whole(getattr(self, name), name, smallest))
 
     def _check_widths(self, count: int) -> None:
         """Check that ``widths`` are so many whole numbers, and make a list (from JSON) a tuple."""
         widths = cast(Any, self).widths
         if not isinstance(widths, (tuple, list)):
             raise TypeError(f"widths must be {count} integers, not {widths!r}")
-        object.__setattr__(self, "widths", tuple(widths))
         if len(widths) != count:
             raise ValueError(
                 f"widths must have {count} entries, one for each inner convolution, but "
                 f"{tuple(widths)!r} has {len(widths)}"
             )
-        for number, width in enumerate(widths):
-            _check_number(f"widths[{number}]", width, 1)
+        whole = tuple(check_whole(width, f"widths[{i}]") for i, width in enumerate(widths))
+        object.__setattr__(self, "widths", whole)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that JSON can hold, with tuples as lists."""
@@ -97,13 +97,6 @@ class NetworkConfig:
                 f"the fields are {', '.join(known)}"
             )
         return cls(**dict(values))
-
-
-def _check_number(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an integer, not {value!r}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, not {value}")
 
 
 # ---------------------------------------------------------------- the network
