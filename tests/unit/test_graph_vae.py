@@ -361,11 +361,11 @@ def test_many_molecules_are_handled_in_pieces() -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "sentence"),
     [
-        ({"latent_channels": 0}, ValueError, "latent_channels must be at least 1, not 0"),
-        ({"encoder_width": 2.5}, TypeError, "encoder_width must be an integer, not 2.5"),
-        ({"decoder_depth": True}, TypeError, "decoder_depth must be an integer"),
-        ({"encoder": "graph"}, ValueError, "encoder must be one of 'messages', 'layers'"),
-        ({"decoder": "mlp"}, ValueError, "decoder must be one of 'section'"),
+        ({"latent_channels": 0}, ValueError, "latent_channels is at least 1"),
+        ({"encoder_width": 2.5}, TypeError, "encoder_width is an integer"),
+        ({"decoder_depth": True}, TypeError, "decoder_depth is an integer"),
+        ({"encoder": "graph"}, ValueError, "encoder is one of 'messages', 'layers'"),
+        ({"decoder": "mlp"}, ValueError, "decoder is one of 'section'"),
         ({"latent_channels": 2}, ValueError, "choose the decoder 'attention' or 'layers'"),
         ({"lowest_frequency": 20.0}, ValueError, "must be positive and in order"),
         ({"decoder": "attention", "decoder_width": 30}, ValueError, "a multiple of 4"),

@@ -24,9 +24,12 @@ from utils.groups import (
 )
 from utils.models.permutation import (
     OPERATION_NAMES,
+    OPERATIONS,
     SYMMETRIC_OPERATION_NAMES,
+    SYMMETRIC_OPERATIONS,
     EquivariantLinear,
     GraphFeatures,
+    Operation,
     SymmetricEquivariantLinear,
     operations_1to1,
     operations_1to2,
@@ -44,7 +47,7 @@ from utils.models.permutation import (
 
 ORDERS = ((1, 1), (1, 2), (2, 1), (2, 2))
 KINDS = ("directed", "symmetric")
-OPERATIONS = {
+FUNCTIONS = {
     (1, 1): operations_1to1,
     (1, 2): operations_1to2,
     (2, 1): operations_2to1,
@@ -129,7 +132,7 @@ def operation_matrices(kind: str, orders: tuple[int, int], n: int) -> np.ndarray
     """Each operation as a matrix, row by row, found by applying it to unit vectors."""
     if kind == "directed" or orders == (1, 1):
         units = torch.eye(n ** orders[0], dtype=torch.float64)
-        found = OPERATIONS[orders](units.reshape(-1, *[n] * orders[0], 1))
+        found = FUNCTIONS[orders](units.reshape(-1, *[n] * orders[0], 1))
         return found.reshape(len(units), -1, found.shape[-1]).permute(2, 1, 0).flatten(1).numpy()
     size = n if orders[0] == 1 else n * (n + 1) // 2
     units = torch.eye(size, dtype=torch.float64)[:, :, None]
@@ -168,6 +171,18 @@ def test_the_operations_span_the_null_space(kind, orders):
             basis = null_space(kind, orders, n)
             assert len(basis) == rank
             assert spans_the_null_space(operations, basis)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_operation_is_what_is_read_and_where_it_is_written(kind):
+    found = OPERATIONS if kind == "directed" else SYMMETRIC_OPERATIONS
+    names = OPERATION_NAMES if kind == "directed" else SYMMETRIC_OPERATION_NAMES
+    for orders in ORDERS:
+        assert names[orders] == tuple(map(str, found[orders]))
+        assert list(made(kind, orders).weights_by_operation()) == list(found[orders])
+    assert Operation("row means", "columns") == ("row means", "columns")
+    assert str(Operation("row means", "columns")) == "row means → columns"
+    assert str(Operation("pairs")) == "pairs"
 
 
 @pytest.mark.parametrize("orders", ORDERS)
@@ -254,7 +269,7 @@ def dense_output(layer, x: Tensor | GraphFeatures, n: int) -> Tensor:
     letters_in, letters_out = ("k", "kl")[layer.orders[0] - 1], ("i", "ij")[layer.orders[1] - 1]
     if isinstance(layer, EquivariantLinear):
         arrays = dense_directed(layer.orders, n)
-        assert list(arrays) == list(weights)
+        assert list(arrays) == list(map(str, weights))
         rule = f"o{letters_out}{letters_in},ocd,b{letters_in}c->b{letters_out}d"
         stacked = torch.stack(list(arrays.values()))
         out = torch.einsum(rule, stacked, torch.stack(list(weights.values())), x)
@@ -271,10 +286,11 @@ def dense_output(layer, x: Tensor | GraphFeatures, n: int) -> Tensor:
         parts.append(torch.zeros(len(parts_in[0]), rows, layer.out_channels[1]).double())
     arrays = dense_symmetric(n)
     sizes = [part.shape[1] for part in parts]
-    for name, weight in weights.items():
-        target = sizes.index(arrays[name].shape[0])
-        source = [part.shape[1] for part in parts_in].index(arrays[name].shape[1])
-        parts[target] += torch.einsum("oi,cd,bic->bod", arrays[name], weight, parts_in[source])
+    for operation, weight in weights.items():
+        array = arrays[str(operation)]
+        target = sizes.index(array.shape[0])
+        source = [part.shape[1] for part in parts_in].index(array.shape[1])
+        parts[target] += torch.einsum("oi,cd,bic->bod", array, weight, parts_in[source])
     for part, bias in zip(parts, layer.bias.split(layer.out_channels), strict=True):
         part += bias
     return torch.cat(parts, dim=1)
@@ -301,10 +317,10 @@ def test_nodes_and_pairs_may_differ_in_channels():
         *[(5, 2)] * 2, *[(3, 2)] * 2, *[(5, 7)] * 2, *[(3, 7)] * 3
     ]  # fmt: skip
     expected = {5: layer.bias[:2], 10: layer.bias[2:]}
-    for name, weight in weights.items():
+    for operation, weight in weights.items():
         source = x.nodes if weight.shape[0] == 5 else x.pairs
         rows = 5 if weight.shape[1] == 2 else 10
-        expected[rows] = expected[rows] + arrays[name] @ source @ weight
+        expected[rows] = expected[rows] + arrays[str(operation)] @ source @ weight
     for evaluate in (layer, layer.literal):
         out = evaluate(x)
         torch.testing.assert_close(out.nodes, expected[5])
@@ -396,7 +412,7 @@ class Broken:
     def __init__(self) -> None:
         self.directed = made("directed", (2, 2))
         self.symmetric = made("symmetric", (2, 2))
-        self.by_name = dict(self.directed.weights_by_operation())
+        self.weights = self.directed.weights_by_operation()
 
     def positional_weight(self, a: Tensor) -> Tensor:
         scale = 1 + 0.001 * torch.arange(a.shape[1], dtype=a.dtype)
@@ -410,7 +426,8 @@ class Broken:
     def only_first_slots(self, a: Tensor) -> Tensor:
         """Sums run over the first slots, where the existing nodes happen to be stored."""
         mask = (torch.arange(a.shape[1]) < a.shape[1] - 1).to(a.dtype)[:, None, None]
-        return self.directed(a) + (a * mask).mean((1, 2), keepdim=True) @ self.by_name["pairs"]
+        mean = (a * mask).mean((1, 2), keepdim=True)
+        return self.directed(a) + mean @ self.weights["pairs", ""]
 
     def only_upper_half(self, a: Tensor) -> Tensor:
         return self.directed(a.permute(0, 3, 1, 2).triu().permute(0, 2, 3, 1))
@@ -420,19 +437,21 @@ class Broken:
 
     def row_for_column(self, a: Tensor) -> Tensor:
         """Row means stand where column means belong: still equivariant, but the wrong map."""
-        w = self.by_name["column means → rows"]
+        w = self.weights["column means", "rows"]
         return self.directed(a) + (a.mean(2) - a.mean(1))[:, :, None] @ w
 
     def only_existing_nodes(self, a: Tensor) -> Tensor:
         """Nodes with a negative diagonal are left out of the sums: equivariant, not linear."""
         exists = (a.diagonal(dim1=1, dim2=2).sum(1) > 0).to(a.dtype)[:, :, None, None]
-        return self.directed(a) + (a * exists).mean((1, 2), keepdim=True) @ self.by_name["pairs"]
+        return (
+            self.directed(a) + (a * exists).mean((1, 2), keepdim=True) @ self.weights["pairs", ""]
+        )
 
     def one_end_only(self, x: GraphFeatures) -> GraphFeatures:
         """A pair hears its smaller node only; the transpose is missing."""
         out = self.symmetric(x)
         first, second = unordered_pairs(x.nodes.shape[1])
-        w = self.symmetric.weights_by_operation()["nodes → their pairs"]
+        w = self.symmetric.weights_by_operation()["nodes", "their pairs"]
         return GraphFeatures(
             out.nodes, out.pairs + (x.nodes[:, first] - x.nodes[:, second]) @ w / 2
         )
@@ -440,7 +459,7 @@ class Broken:
     def half_a_neighbourhood(self, x: GraphFeatures) -> GraphFeatures:
         """A node hears only those of its pairs in which it is the smaller one."""
         out, (first, _) = self.symmetric(x), unordered_pairs(x.nodes.shape[1])
-        w = self.symmetric.weights_by_operation()["means at nodes"]
+        w = self.symmetric.weights_by_operation()["means at nodes", ""]
         heard = torch.zeros_like(x.nodes).index_add(1, first, x.pairs) @ w
         return GraphFeatures(out.nodes + heard, out.pairs)
 
@@ -794,30 +813,30 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     ),
     "orders": (
         lambda: EquivariantLinear(3, 3, orders=(1, 3)),
-        ValueError, "orders must be (1, 1), (1, 2), (2, 1) or (2, 2)",
+        ValueError, "orders of input and output is one of (1, 1), (1, 2), (2, 1), (2, 2)",
     ),
     "no channels": (
-        lambda: EquivariantLinear(0, 3), ValueError, "in_channels must be at least 1, not 0",
+        lambda: EquivariantLinear(0, 3), ValueError, "in_channels is at least 1",
     ),
     "half a channel": (
-        lambda: EquivariantLinear(3, 2.5), TypeError, "out_channels must be an integer, not 2.5",
+        lambda: EquivariantLinear(3, 2.5), TypeError, "out_channels is an integer",
     ),
     "two channels for nodes": (
         lambda: SymmetricEquivariantLinear((3, 4), 3, orders=(1, 2)),
         ValueError, "in_channels must be one number, or for order 2 two, for nodes and for pairs",
     ),
     "few nodes": (
-        lambda: EquivariantLinear(3, 3, nodes=3), ValueError, "nodes must be at least 4, not 3",
+        lambda: EquivariantLinear(3, 3, nodes=3), ValueError, "nodes is at least 4",
     ),
     "one node as a matrix": (
         lambda: SymmetricEquivariantLinear(3, 3).as_directed(1),
-        ValueError, "n must be at least 2, not 1",
+        ValueError, "n is at least 2",
     ),
     "two widths as a matrix": (
         lambda: SymmetricEquivariantLinear((3, 2), 3).as_directed(4),
         ValueError, "a matrix has as many channels on its diagonal as off it",
     ),
-    "no node": (lambda: unordered_pairs(0), ValueError, "n must be at least 1, not 0"),
+    "no node": (lambda: unordered_pairs(0), ValueError, "n is at least 1"),
 }  # fmt: skip
 
 

@@ -117,7 +117,7 @@ def test_more_channels_change_the_decoder_and_the_name() -> None:
     assert model.config.latent_channels == 4
     assert model.config.decoder == "attention"
     assert made("paper", latent_channels=2).network["decoder"] == "layers"
-    with pytest.raises(ValueError, match="latent_channels must be at least 1, not 0"):
+    with pytest.raises(ValueError, match=r"latent_channels .* at least 1"):
         made("book", latent_channels=0).build_model()
 
 

@@ -1,28 +1,8 @@
 """What every network of the book shares.
 
-A network is made from one frozen dataclass, its configuration, which travels to JSON and back
-(:class:`NetworkConfig`). The network itself (:class:`Network`) knows what of its state was
-learned, takes a large batch in pieces where that is safe, and looks at images before it reads
-them (:func:`check_images`)::
-
-    @dataclass(frozen=True)
-    class MixerConfig(NetworkConfig):
-        network: ClassVar[str] = "mixer"
-        width: int = 32
-
-        def __post_init__(self) -> None:
-            self._check_numbers(width=1)
-
-    class Mixer(Network):
-        config: MixerConfig
-
-        def __init__(self, config: MixerConfig | None = None) -> None:
-            super().__init__()
-            self.config = self._configured(MixerConfig, config)
-
-        def encode(self, images: Tensor) -> Tensor:
-            check_images(images, 28)
-            return self._in_pieces(self.blocks, images)
+A network is made from one frozen dataclass, its configuration (:class:`NetworkConfig`). The
+network itself (:class:`Network`) knows what of its state was learned, takes a large batch in
+pieces where that is safe, and looks at images before it reads them (:func:`check_images`).
 """
 
 from __future__ import annotations
@@ -37,6 +17,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from utils._checks import check_whole
 from utils.generators import FeatureRepresentation
 
 __all__ = [
@@ -68,12 +49,16 @@ class NetworkConfig:
     """The configuration of a network: its checks, and its way to JSON and back.
 
     A subclass is a frozen dataclass whose fields are numbers, strings and tuples of numbers,
-    each with a default.
+    each with a default. Sentences about the network call it by ``network``.
 
-    Attributes
-    ----------
-    network : str
-        What sentences about the network call it, such as ``"rotation network"``.
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class MixerConfig(NetworkConfig):
+    ...     width: int = 32
+    >>> MixerConfig.from_dict(MixerConfig(width=8).to_dict())
+    MixerConfig(width=8)
     """
 
     network: ClassVar[str] = "network"
@@ -81,57 +66,29 @@ class NetworkConfig:
     def _check_numbers(self, **least: int) -> None:
         """Check that the named fields are whole numbers, each at least as large as given."""
         for name, smallest in least.items():
-            _check_number(name, getattr(self, name), smallest)
+            object.__setattr__(self, name, check_whole(getattr(self, name), name, smallest))
 
     def _check_widths(self, count: int) -> None:
         """Check that ``widths`` are so many whole numbers, and make a list (from JSON) a tuple."""
         widths = cast(Any, self).widths
         if not isinstance(widths, (tuple, list)):
             raise TypeError(f"widths must be {count} integers, not {widths!r}")
-        object.__setattr__(self, "widths", tuple(widths))
         if len(widths) != count:
             raise ValueError(
                 f"widths must have {count} entries, one for each inner convolution, but "
                 f"{tuple(widths)!r} has {len(widths)}"
             )
-        for number, width in enumerate(widths):
-            _check_number(f"widths[{number}]", width, 1)
+        whole = tuple(check_whole(width, f"widths[{i}]") for i, width in enumerate(widths))
+        object.__setattr__(self, "widths", whole)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold.
-
-        Returns
-        -------
-        dict
-            Field name to value, with tuples as lists.
-        """
-        values = asdict(cast(Any, self))
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in values.items()
-        }
+        """Return the fields as a dictionary that JSON can hold, with tuples as lists."""
+        values = asdict(cast(Any, self)).items()
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Make a configuration from a dictionary, as :meth:`to_dict` returns it.
-
-        Parameters
-        ----------
-        values : mapping
-            Field name to value. Fields that are absent keep their defaults.
-
-        Returns
-        -------
-        NetworkConfig
-            The configuration, of the class on which the method was called.
-
-        Raises
-        ------
-        TypeError
-            If a value has the wrong type.
-        ValueError
-            If a name is not a field, or a value is outside its range.
-        """
+        """Make a configuration from what :meth:`to_dict` returns; absent fields keep defaults."""
         known = [field.name for field in fields(cast(Any, cls))]
         unknown = sorted(set(values) - set(known))
         if unknown:
@@ -142,13 +99,6 @@ class NetworkConfig:
         return cls(**dict(values))
 
 
-def _check_number(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an integer, not {value!r}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, not {value}")
-
-
 # ---------------------------------------------------------------- the network
 
 
@@ -157,6 +107,20 @@ class Network(nn.Module):
 
     A subclass sets ``config`` with ``_configured``. If its state holds more than what was
     learned, it says in ``_learned`` which tensors were.
+
+    Examples
+    --------
+    >>> class Mean(Network):
+    ...     def __init__(self, config=None):
+    ...         super().__init__()
+    ...         self.config = self._configured(NetworkConfig, config)
+    ...         self.scale = nn.Parameter(torch.ones(1))
+    ...
+    ...     def encode(self, images):
+    ...         check_images(images, 28)
+    ...         return self._in_pieces(lambda part: self.scale * part.mean((1, 2, 3)), images)
+    >>> Mean().encode(torch.zeros(2, 1, 28, 28)).shape, list(Mean().checkpoint_state())
+    (torch.Size([2]), ['scale'])
     """
 
     config: NetworkConfig
@@ -185,41 +149,21 @@ class Network(nn.Module):
         return dict(self.state_dict())
 
     def checkpoint_state(self) -> dict[str, Tensor]:
-        """Return what was learned: parameters and batch-norm statistics.
-
-        Returns
-        -------
-        dict of str to torch.Tensor
-            Contiguous copies on the CPU, the same in training and in evaluation mode.
-        """
+        """Return what was learned, as contiguous copies on the CPU, the same in every mode."""
         return {
             name: tensor.detach().cpu().clone().contiguous()
             for name, tensor in self._learned().items()
         }
 
     def load_checkpoint_state(self, state: Mapping[str, Tensor]) -> None:
-        """Load what :meth:`checkpoint_state` returned.
+        """Load what :meth:`checkpoint_state` returned: every key of it, and no other.
 
-        The network stays in the mode it was in. Nothing is changed if the state does not
-        fit.
-
-        Parameters
-        ----------
-        state : mapping of str to torch.Tensor
-            Every key of :meth:`checkpoint_state`, and no other.
-
-        Raises
-        ------
-        ValueError
-            If a key is missing or unexpected, or if a tensor has the wrong shape.
+        The network stays in the mode it was in. Nothing is changed if the state does not fit.
         """
         own = self._learned()
-        missing = sorted(set(own) - set(state))
-        unexpected = sorted(set(state) - set(own))
-        wrong = ""
-        if missing or unexpected:
-            kind, names = ("lacks", missing) if missing else ("has the unexpected", unexpected)
-            wrong = f"it {kind} {names[0]!r} (and {len(names) - 1} more)"
+        missing, unexpected = sorted(set(own) - set(state)), sorted(set(state) - set(own))
+        kind, names = ("lacks", missing) if missing else ("has the unexpected", unexpected)
+        wrong = f"it {kind} {names[0]!r} (and {len(names) - 1} more)" if names else ""
         for name in () if wrong else own:
             found, expected = tuple(state[name].shape), tuple(own[name].shape)
             if found != expected:
@@ -251,13 +195,6 @@ class WindowMaximum(nn.MaxPool2d):
     takes for many numbers at a time. The values are the same to the last bit. Everywhere else,
     and where it is compiled, this is :class:`torch.nn.MaxPool2d`, whose derivative goes to one
     entry of each window.
-
-    Parameters
-    ----------
-    window : int
-        Side of the window.
-    stride : int, optional
-        From one window to the next; by default the side of the window.
 
     Examples
     --------
@@ -339,22 +276,12 @@ class Stepwise(ABC):
 
     @abstractmethod
     def leaves(self) -> dict[str, Leaf]:
-        """Return all steps in the order of computation.
-
-        Returns
-        -------
-        dict of str to Leaf
-            Name of the submodule, as in ``named_modules()``, to what it is.
-        """
+        """Return all steps in the order of computation, by their names in ``named_modules()``."""
 
     def representations(self) -> dict[str, tuple[FeatureRepresentation, FeatureRepresentation]]:
-        """Return the representations of all steps.
+        """Return what acts on the input and on the output of each step.
 
-        Returns
-        -------
-        dict of str to tuple
-            Name of the submodule to the representations of its input and of its output, as
-            :func:`utils.lie.layerwise_lie_derivative` takes them.
+        This is what :func:`utils.lie.layerwise_lie_derivative` takes.
         """
         return {name: (leaf.input, leaf.output) for name, leaf in self.leaves().items()}
 
@@ -363,22 +290,7 @@ class Stepwise(ABC):
 
 
 def check_image_shape(images: Tensor, *sides: int) -> None:
-    """Refuse what is not a floating-point batch of square images with one channel.
-
-    Parameters
-    ----------
-    images : torch.Tensor
-        What should have shape ``(B, 1, side, side)``.
-    *sides : int
-        The sides that are accepted, in pixels.
-
-    Raises
-    ------
-    TypeError
-        If ``images`` is not a floating-point tensor.
-    ValueError
-        If the shape is another one.
-    """
+    """Refuse what is not floating point of shape ``(B, 1, side, side)``, for one of the sides."""
     if not isinstance(images, Tensor) or not images.is_floating_point():
         found = images.dtype if isinstance(images, Tensor) else type(images).__name__
         raise TypeError(
@@ -394,30 +306,19 @@ def check_image_shape(images: Tensor, *sides: int) -> None:
 def check_images(images: Tensor, *sides: int) -> None:
     """Refuse what a network for digits cannot read: at its door, in one sentence.
 
-    Bytes divided by nothing, standardised pixels and values that are not numbers pass
-    through a network without an error, and the result means nothing.
+    Images have shape ``(B, 1, side, side)``, for one of the sides, and values in ``[0, 1]``, or
+    at least within :data:`TOLERATED`. Bytes divided by nothing, standardised pixels and values
+    that are not numbers pass through a network without an error, and the result means nothing.
 
-    Parameters
-    ----------
-    images : torch.Tensor
-        What should have shape ``(B, 1, side, side)`` and values in ``[0, 1]``. Values within
-        :data:`TOLERATED` are accepted.
-    *sides : int
-        The sides that are accepted, in pixels.
-
-    Raises
-    ------
-    TypeError
-        If ``images`` is not a floating-point tensor.
-    ValueError
-        If the shape is another one, if a value is NaN or infinite, or if a value lies
-        outside :data:`TOLERATED`.
-
-    Notes
-    -----
-    The values are looked at once, for their least and their largest. Where they are not
-    known, their check is left out: inside ``torch.func.vmap``, on the meta device, and while
+    The values are looked at once, for their least and their largest. Where they are not known,
+    their check is left out: inside ``torch.func.vmap``, on the meta device, and while
     ``torch.compile``, ``torch.export`` or a CUDA graph records a computation.
+
+    Examples
+    --------
+    >>> check_images(torch.full((2, 1, 28, 28), 255.0), 28)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: images must have values in [0, 1] (...), but the largest is 255; divide bytes ...
     """
     check_image_shape(images, *sides)
     known = _range(images)
