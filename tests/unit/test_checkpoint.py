@@ -8,10 +8,12 @@ import hashlib
 import json
 import re
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import safetensors.torch
@@ -155,6 +157,19 @@ def test_the_manifest_says_where_the_weights_come_from(saved: Path) -> None:
     digest = hashlib.sha256(bare).hexdigest()
     assert manifest["weights"] == {"file": saved.name, "bytes": len(bare), "sha256": digest}
     assert set(manifest["versions"]) >= {"python", "torch", "e2cnn", "numpy", "utils"}
+
+
+def test_a_class_is_named_by_the_package_that_offers_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a manifest stays right when a class moves to another file of its room."""
+    inner, outer = ModuleType("outer.inner"), ModuleType("outer")
+    monkeypatch.setitem(sys.modules, "outer", outer)
+    monkeypatch.setitem(sys.modules, "outer.inner", inner)
+    kind = type("Net", (TinyNet,), {"__module__": "outer.inner"})
+    assert describe_model(kind(TinyConfig()))["class"] == "outer.inner.Net"
+    outer.Net = TinyNet  # type: ignore[attr-defined]
+    assert describe_model(kind(TinyConfig()))["class"] == "outer.inner.Net"
+    outer.Net = kind  # type: ignore[attr-defined]
+    assert describe_model(kind(TinyConfig()))["class"] == "outer.Net"
 
 
 def test_a_name_may_hold_dots(model: RotationCNN, tmp_path: Path) -> None:
