@@ -28,14 +28,7 @@ from torch import Tensor, nn
 
 import utils
 from utils.models.base import Network, NetworkConfig
-from utils.training.archive import (
-    FORMAT,
-    Place,
-    members,
-    pack,
-    weights_checksum,
-    write_new,
-)
+from utils.training.archive import FORMAT, Place, members, pack, weights_checksum, write_new
 from utils.training.model_state import as_network, build_model, describe_model
 
 __all__ = [
@@ -254,14 +247,6 @@ def load_checkpoint(
     manifest : dict
         What is known of it; see :func:`save_checkpoint`.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such checkpoint.
-    ValueError
-        If a checksum does not agree, or the checkpoint is of another task, preset,
-        configuration or class of networks than asked for.
-
     Examples
     --------
     >>> network, manifest = load_checkpoint("digit-zoo-mlp-upright-seed0", task="digit-zoo")
@@ -270,8 +255,12 @@ def load_checkpoint(
     """
     place = _resolve(name_or_path)
     manifest, state = place.read()
-    _require(place, manifest, "task", task)
-    _require(place, manifest, "preset", preset)
+    for key, wanted in (("task", task), ("preset", preset)):
+        if wanted not in (None, manifest.get(key)):
+            raise ValueError(
+                f"{place} is a checkpoint of the {key} {manifest.get(key)!r}, but {wanted!r} was "
+                f"asked for; load a checkpoint of that {key} or train one"
+            )
     if config is not None:
         _require_configuration(place, manifest["model"]["config"], config)
     network = _with_seed(0, lambda: build_model(manifest, place, model_class))
@@ -280,14 +269,6 @@ def load_checkpoint(
     except ValueError as error:
         raise ValueError(f"{place} does not fit the model its manifest names: {error}") from error
     return network.eval(), manifest
-
-
-def _require(place: Place, manifest: Mapping[str, Any], key: str, wanted: str | None) -> None:
-    if wanted is not None and manifest.get(key) != wanted:
-        raise ValueError(
-            f"{place} is a checkpoint of the {key} {manifest.get(key)!r}, but {wanted!r} was asked "
-            f"for; load a checkpoint of that {key} or train one"
-        )
 
 
 def _require_configuration(place: Place, stored: Mapping[str, Any], config: Any) -> None:
@@ -318,12 +299,10 @@ def untrained_model(
 
     Parameters
     ----------
-    name_or_path : str or path-like
-        The checkpoint, as in :func:`load_checkpoint`. Only its manifest is used.
+    name_or_path, model_class
+        As in :func:`load_checkpoint`. Only the manifest is used.
     seed : int
         Seed of the random weights; the global random state is left as it was.
-    model_class : type, optional
-        As in :func:`load_checkpoint`.
 
     Returns
     -------

@@ -19,9 +19,8 @@ _MODELS = "utils.models."
 
 def as_network(model: nn.Module) -> Network:
     """Return a model that can be kept as a checkpoint, or say what it lacks."""
-    if not isinstance(model, Network) or not isinstance(
-        getattr(model, "config", None), NetworkConfig
-    ):
+    config = getattr(model, "config", None)
+    if not isinstance(model, Network) or not isinstance(config, NetworkConfig):
         raise TypeError(
             f"{type(model).__name__} cannot be saved as a checkpoint: it must be a "
             f"utils.models.base.Network that keeps the NetworkConfig it was built from as its "
@@ -33,11 +32,8 @@ def as_network(model: nn.Module) -> Network:
 def describe_model(model: nn.Module) -> dict[str, Any]:
     """Describe a network so that it can be built again: its class, its configuration, its size.
 
-    Returns
-    -------
-    dict
-        ``class``, ``config_class``, ``config`` and ``parameters`` (the number of trainable
-        numbers), all of which JSON can hold.
+    The values of ``class``, ``config_class``, ``config`` and ``parameters`` (the number of
+    trainable numbers) are such that JSON can hold them.
 
     Examples
     --------
@@ -60,15 +56,8 @@ def build_model(
 ) -> Network:
     """Build the network a manifest describes, with weights from the global random state.
 
-    Parameters
-    ----------
-    manifest : mapping
-        The manifest of a checkpoint; its ``model`` is what :func:`describe_model` returned.
-    where : object
-        What names the checkpoint in the sentences of errors.
-    model_class : type or None
-        The class to build; None for the one that is named, which must live in
-        ``utils.models``.
+    Its class is `model_class`, or else the one that is named, which must live in
+    ``utils.models``. What is wrong is said of `where`.
     """
     description = manifest["model"]
     if model_class is None:

@@ -28,6 +28,8 @@ __all__ = ["Run", "new_record", "run_configuration"]
 RUN_FILE = "run.json"
 MILESTONES = "milestones"
 _RUN_FORMAT = 2
+_OTHER = "choose another --output"
+_AWAY = f"{_OTHER} or move the folder away"
 
 
 class Run:
@@ -52,22 +54,17 @@ class Run:
             found = record["configuration"], record["status"], record["history"], record["format"]
         except (FileNotFoundError, NotADirectoryError):
             marks = sorted((self.folder / MILESTONES).glob(f"{self.name}-epoch*"))
-            for path in (self.checkpoint, *marks):
-                if path.exists():
-                    raise ValueError(
-                        f"{path} exists and is not replaced; choose another --output"
-                    ) from None
+            taken = [path for path in (self.checkpoint, *marks) if path.exists()]
+            if taken:
+                raise ValueError(f"{taken[0]} exists and is not replaced; {_OTHER}") from None
             return None
         except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
             raise ValueError(
-                f"{self.path} is damaged, so the run in it cannot be continued; choose another "
-                f"--output or move the folder away"
+                f"{self.path} is damaged, so the run in it cannot be continued; {_AWAY}"
             ) from error
         stored, status, _, version = found
         if version != _RUN_FORMAT:
-            raise ValueError(
-                f"{self.path} was written by another version of the book; choose another --output"
-            )
+            raise ValueError(f"{self.path} was written by another version of the book; {_OTHER}")
         if configuration["data"] is None:  # not loaded yet; compared in a second call
             stored = {**stored, "data": None}
         difference = _first_difference(stored, configuration)
@@ -75,17 +72,16 @@ class Run:
             key, there, here = difference
             raise ValueError(
                 f"{self.folder} holds a run of another configuration ({key} is {there} there and "
-                f"{here} here); choose another --output or move the folder away"
+                f"{here} here); {_AWAY}"
             )
         if status == "finished":
             raise ValueError(
-                f"{self.folder} holds this run already, finished; choose another --output or move "
-                f"the folder away to train it again"
+                f"{self.folder} holds this run already, finished; {_AWAY} to train it again"
             )
         if not resume:
             raise ValueError(
                 f"{self.folder} holds an unfinished run; leave out --no-resume to continue it, or "
-                f"choose another --output"
+                f"{_OTHER}"
             )
         return dict(record)
 
@@ -110,8 +106,7 @@ class Run:
         except OSError:
             self.release()
             raise ValueError(
-                f"another process is training in {self.folder}; wait for it or choose another "
-                f"--output"
+                f"another process is training in {self.folder}; wait for it or {_OTHER}"
             ) from None
 
     def release(self) -> None:
@@ -146,7 +141,7 @@ class Run:
         if not path.exists() or sha256_of(path) != record["state"]["sha256"]:
             raise ValueError(
                 f"{path}, the state of the unfinished run, is missing or damaged, so the run "
-                f"cannot be continued; choose another --output or move the folder away"
+                f"cannot be continued; {_AWAY}"
             )
         return safetensors.torch.load_file(path)
 
