@@ -155,6 +155,27 @@ def test_construction_gives_no_warning(build: Callable[[], Network]) -> None:
         build()(noise(2))
 
 
+@both
+def test_initial_weights_are_those_of_e2cnn(build: Callable[[], Network]) -> None:
+    """Their scales are kept from one network to the next; the numbers are drawn afresh."""
+    kind, config = type(build()), build().config
+    torch.manual_seed(3)
+    first = kind(config)  # type: ignore[arg-type]
+    torch.manual_seed(3)
+    second = kind(config)  # type: ignore[arg-type]
+    torch.manual_seed(3)
+    layers = [layer for layer in second.trunk.children() if isinstance(layer, enn.R2Conv)]
+    for layer in layers:
+        theirs = torch.zeros_like(layer.weights.data)
+        enn.init.generalized_he_init(theirs, layer.basisexpansion)
+        assert torch.equal(layer.weights, theirs)
+    assert len(layers) == 4
+    state = first.checkpoint_state()
+    assert all(torch.equal(state[n], t) for n, t in second.checkpoint_state().items())
+    third = kind(config)  # type: ignore[arg-type]
+    assert not torch.equal(third.checkpoint_state()["trunk.1.weights"], state["trunk.1.weights"])
+
+
 # --- the odd grid ----------------------------------------------------------------------
 
 
@@ -624,8 +645,12 @@ def test_plain_convolutions_compute_the_same_codes(order: int) -> None:
     torch.manual_seed(3)
     network = RotationCNN(RotationCNNConfig(group_order=order, widths=(2, 3, 4), copies=5))
     network(torch.rand(8, 1, 28, 28))  # in training mode: the statistics move off 0 and 1
+    chance, modes = torch.get_rng_state(), [module.training for module in network.modules()]
     plain = plain_convolutions(network)
     assert network.training
+    assert [module.training for module in network.modules()] == modes
+    assert not any(module.training for module in plain.modules())
+    assert torch.equal(torch.get_rng_state(), chance)
     assert not any(type(module).__module__.startswith("e2cnn") for module in plain.modules())
     network.eval()
     for side in (28, 29):

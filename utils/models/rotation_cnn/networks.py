@@ -118,18 +118,9 @@ class SO2CNNConfig(SteerableConfig):
 class SteerableNetwork(Network, ABC):
     """What the networks of this room share: trunk, classifier, and the learned state.
 
-    A subclass arranges the channels of the trunk's last layer as codes, and pools codes.
-
-    Parameters
-    ----------
-    config : SteerableConfig
-        The shape of the network.
-    image, code : e2cnn.nn.FieldType
-        How images and codes transform.
-    stages : sequence of lists of e2cnn modules
-        What follows each of the three inner convolutions.
-    pooled : int
-        Number of entries of pooled codes, which the classifier reads.
+    A subclass hands on how images and codes transform, what follows each of the three inner
+    convolutions, and how many numbers the classifier reads; it arranges the channels of the
+    trunk's last layer as codes, and pools codes.
 
     Notes
     -----

@@ -7,18 +7,25 @@ from fewer numbers, and that is all that is left of the symmetry.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 import torch
 from e2cnn import nn as enn
 from torch import Tensor, nn
 
-from utils.generators import FeatureRepresentation, Image, RegularField, Trivial
+from utils.generators import Image, RegularField, Trivial
 from utils.models.base import Kind, Leaf, Stepwise, check_images
 from utils.models.rotation_cnn.networks import Head, RotationCNN, pool_over_group
 from utils.models.rotation_cnn.odd_grid import GRID_SIDE, IMAGE_SIDE, centred_on_odd_grid
 
 __all__ = ["PlainClassifier", "plain_classifier", "plain_convolutions"]
+
+
+_STAGE: Mapping[str, Kind] = MappingProxyType(
+    {"conv": "convolution", "norm": "normalisation", "relu": "nonlinearity", "blur": "blur"}
+)
 
 
 class _OddGrid(nn.Module):
@@ -69,11 +76,9 @@ def _written_out(module: nn.Module) -> nn.Module:
     if isinstance(module, enn.R2Conv):  # from its weights: the filters it keeps may be stale
         return _convolution(*module.expand_parameters(), padding=module.padding)
     mode = module.training
-    layer = copy.deepcopy(
-        cast(Any, module).export()
-    )  # apart, for it shares a counter with its module
-    module.train(mode)  # which it leaves in evaluation mode
-    return cast(nn.Module, layer)
+    layer = cast(Any, module).export()  # leaves the module in evaluation mode
+    module.train(mode)
+    return cast(nn.Module, copy.deepcopy(layer))  # for it shares a counter with the module
 
 
 def plain_convolutions(network: RotationCNN) -> nn.Sequential:
@@ -111,8 +116,7 @@ class PlainClassifier(nn.Sequential, Stepwise):
         )
         self.add_module("grid", grid)
         for number, layer in enumerate(layers[:-3]):
-            name = ("conv", "norm", "relu", "blur")[number % 4]
-            self.add_module(f"{name}{number // 4 + 1}", layer)
+            self.add_module(f"{list(_STAGE)[number % 4]}{number // 4 + 1}", layer)
         self.add_module("code", nn.Sequential(*layers[-3:]))
         self.add_module("pool", _GroupPool(network.config.head))
         for name, layer in zip(("hidden", "norm", "relu", "head"), head, strict=True):
@@ -129,28 +133,27 @@ class PlainClassifier(nn.Sequential, Stepwise):
         The features are copies of the regular representation of ``C_n``. The representations
         are those for images of 28 pixels a side.
         """
-        found = {"grid": Leaf("grid", Image(), Image(offset=-0.5))}
         here: Image | RegularField = Image(offset=-0.5)
-        code, invariant = RegularField(self.group_order), Trivial()
-        for name, step in list(self.named_children())[1:]:
-            kind: Kind
-            after: FeatureRepresentation
+        found = {"grid": Leaf("grid", Image(), here)}
+        for name, step in self.named_children():
+            if name[:-1] not in _STAGE:
+                continue
+            after = here
             if isinstance(step, nn.Conv2d):
-                kind = "blur" if name.startswith("blur") else "convolution"
                 grid = here.after_window(step.kernel_size[0], step.stride[0], int(step.padding[0]))
                 after = RegularField(self.group_order, grid.stride, grid.offset)
-                found[name], here = Leaf(kind, here, after), after
-            elif name == "code":
-                found[name] = Leaf("convolution", here, code)
-            elif name == "pool":
-                found[name] = Leaf("readout", code, invariant)
-            elif "pool" in found:
-                kind = "nonlinearity" if isinstance(step, nn.ReLU) else "linear"
-                found[name] = Leaf(kind, invariant, invariant)
-            else:
-                kind = "nonlinearity" if isinstance(step, nn.ReLU) else "normalisation"
-                found[name] = Leaf(kind, here, here)
-        return found
+            found[name] = Leaf(_STAGE[name[:-1]], here, after)
+            here = after
+        code, invariant = RegularField(self.group_order), Trivial()
+        linear = Leaf("linear", invariant, invariant)
+        return found | {
+            "code": Leaf("convolution", here, code),
+            "pool": Leaf("readout", code, invariant),
+            "hidden": linear,
+            "norm": linear,
+            "relu": Leaf("nonlinearity", invariant, invariant),
+            "head": linear,
+        }
 
 
 def plain_classifier(network: RotationCNN) -> PlainClassifier:

@@ -15,14 +15,15 @@ from utils.generators import FeatureRepresentation, Image, Tokens, Trivial
 from utils.models.base import Leaf, Network, NetworkConfig, Stepwise, WindowMaximum, check_images
 from utils.models.zoo.steps import (
     Activation,
+    Attention,
+    Block,
     Blur,
     ClassToken,
     FirstToken,
     Mean,
-    MixerBlock,
     PatchEmbedding,
     Positions,
-    TransformerBlock,
+    TokenMixing,
     kind_of,
     nonlinearity,
 )
@@ -135,7 +136,22 @@ class MLPConfig(_ZooConfig):
 
 
 @dataclass(frozen=True)
-class MixerConfig(_ZooConfig):
+class _PatchConfig(_ZooConfig):
+    """What the shapes of networks of patches share."""
+
+    patch: int = 4
+    width: int = 40
+    depth: int = 3
+
+    def __post_init__(self) -> None:
+        """Check the fields that are shared, and every word."""
+        self._check_numbers(patch=1, width=1, depth=1, classes=2)
+        _check_divides("patch", self.patch, IMAGE_SIDE, f"the {IMAGE_SIDE} pixels of a side")
+        self._check_words()
+
+
+@dataclass(frozen=True)
+class MixerConfig(_PatchConfig):
     """The shape of a :class:`~utils.models.zoo.Mixer`.
 
     Parameters
@@ -150,9 +166,6 @@ class MixerConfig(_ZooConfig):
 
     network: ClassVar[str] = "mixer"
 
-    patch: int = 4
-    width: int = 40
-    depth: int = 3
     token_hidden: int = 32
     channel_hidden: int = 80
     activation: Activation = "gelu"
@@ -160,21 +173,18 @@ class MixerConfig(_ZooConfig):
 
     def __post_init__(self) -> None:
         """Check every field."""
-        self._check_numbers(patch=1, width=1, depth=1, token_hidden=1, channel_hidden=1, classes=2)
-        _check_divides("patch", self.patch, IMAGE_SIDE, f"the {IMAGE_SIDE} pixels of a side")
-        self._check_words()
+        super().__post_init__()
+        self._check_numbers(token_hidden=1, channel_hidden=1)
 
 
 @dataclass(frozen=True)
-class ViTConfig(_ZooConfig):
+class ViTConfig(_PatchConfig):
     """The shape of a :class:`~utils.models.zoo.ViT`.
 
     Parameters
     ----------
-    patch : int
-        Side of a patch in pixels; it must divide 28.
-    width, depth : int
-        Channels of a token, and number of blocks.
+    patch, width, depth : int
+        As in :class:`~utils.models.zoo.MixerConfig`.
     heads : int
         Number of attention heads; it must divide ``width``.
     hidden : int
@@ -185,9 +195,6 @@ class ViTConfig(_ZooConfig):
 
     network: ClassVar[str] = "vision transformer"
 
-    patch: int = 4
-    width: int = 40
-    depth: int = 3
     heads: int = 4
     hidden: int = 80
     readout: Readout = "class"
@@ -196,10 +203,9 @@ class ViTConfig(_ZooConfig):
 
     def __post_init__(self) -> None:
         """Check every field."""
-        self._check_numbers(patch=1, width=1, depth=1, heads=1, hidden=1, classes=2)
-        _check_divides("patch", self.patch, IMAGE_SIDE, f"the {IMAGE_SIDE} pixels of a side")
+        super().__post_init__()
+        self._check_numbers(heads=1, hidden=1)
         _check_divides("heads", self.heads, self.width, f"the width of {self.width}")
-        self._check_words()
 
 
 class ZooNetwork(Network, Stepwise, ABC):
@@ -250,10 +256,9 @@ class CNN(ZooNetwork):
 
     Examples
     --------
-    >>> network = CNN(CNNConfig(widths=(2, 3, 4), readout="mean"))
-    >>> {name: leaf.kind for name, leaf in list(network.leaves().items())[:4]}
-    {'conv1': 'convolution', 'norm1': 'normalisation', 'activation1': 'nonlinearity', \
-'maximum1': 'pooling'}
+    >>> leaves = CNN(CNNConfig(widths=(2, 3, 4), readout="mean")).leaves()
+    >>> {name: leaves[name].kind for name in ("conv1", "maximum1", "mean")}
+    {'conv1': 'convolution', 'maximum1': 'pooling', 'mean': 'readout'}
     """
 
     config: CNNConfig
@@ -323,13 +328,12 @@ class Mixer(ZooNetwork):
         self.config = config = self._configured(MixerConfig, config)
         count = (IMAGE_SIDE // config.patch) ** 2
         self.patches = PatchEmbedding(config.patch, config.width)
-        hidden = config.token_hidden, config.channel_hidden
-        self.blocks = nn.Sequential(
-            *(
-                MixerBlock(count, config.width, *hidden, config.activation)
-                for _ in range(config.depth)
+        self.blocks = nn.Sequential()
+        for _ in range(config.depth):
+            mixing = {"mixing": TokenMixing(count, config.token_hidden, config.activation)}
+            self.blocks.append(
+                Block(mixing, config.width, config.channel_hidden, config.activation)
             )
-        )
         self.norm = nn.LayerNorm(config.width)
         self.mean = Mean()
         self.head = nn.Linear(config.width, config.classes)
@@ -353,12 +357,14 @@ class ViT(ZooNetwork):
             self.token = ClassToken(config.width)
             count += 1
         self.positions = Positions(count, config.width)
-        self.blocks = nn.Sequential(
-            *(
-                TransformerBlock(config.width, config.heads, config.hidden, config.activation)
-                for _ in range(config.depth)
-            )
-        )
+        self.blocks = nn.Sequential()
+        for _ in range(config.depth):
+            mixing = {
+                "queries": nn.Linear(config.width, 3 * config.width),
+                "attention": Attention(config.heads),
+                "values": nn.Linear(config.width, config.width),
+            }
+            self.blocks.append(Block(mixing, config.width, config.hidden, config.activation))
         self.norm = nn.LayerNorm(config.width)
         self.readout = FirstToken() if config.readout == "class" else Mean()
         self.head = nn.Linear(config.width, config.classes)
@@ -372,9 +378,7 @@ def _after(step: nn.Module, here: FeatureRepresentation) -> FeatureRepresentatio
             return here.after_window(step.kernel_size[0], step.stride[0], int(step.padding[0]))
         if isinstance(step, Blur):
             return here.after_window(3, stride=2, padding=1)
-        return here.after_window(
-            *(int(cast(int, size)) for size in (step.kernel_size, step.stride))
-        )
+        return here.after_window(cast(int, step.kernel_size), cast(int, step.stride))
     if isinstance(step, PatchEmbedding):
         patch = step.projection.kernel_size[0]
         count = IMAGE_SIDE // patch

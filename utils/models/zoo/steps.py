@@ -142,35 +142,26 @@ class Mean(nn.Module):
         return features.mean(dim=(2, 3) if features.ndim == 4 else 1)
 
 
-class MixerBlock(nn.Module):
-    """Mix tokens, then channels, each around a residual connection."""
+class Block(nn.Module):
+    """Steps that mix tokens, then a perceptron for each, both around a residual connection.
+
+    Parameters
+    ----------
+    mixing : dict of str to torch.nn.Module
+        The steps that mix tokens, by name; a layer norm comes before them.
+    width, hidden : int
+        Channels of a token, and width of the perceptron.
+    activation : {"relu", "gelu"}
+        The nonlinearity of the perceptron.
+    """
 
     def __init__(
-        self, count: int, width: int, token_hidden: int, channel_hidden: int, activation: Activation
+        self, mixing: Mapping[str, nn.Module], width: int, hidden: int, activation: Activation
     ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width)
-        self.mixing = TokenMixing(count, token_hidden, activation)
-        self.norm2 = nn.LayerNorm(width)
-        self.into = nn.Linear(width, channel_hidden)
-        self.activation = nonlinearity(activation)
-        self.back = nn.Linear(channel_hidden, width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Return tokens of the same shape, ``(B, N, C)``."""
-        tokens = tokens + self.mixing(self.norm1(tokens))
-        return tokens + self.back(self.activation(self.into(self.norm2(tokens))))
-
-
-class TransformerBlock(nn.Module):
-    """Attention, then a perceptron for each token, each around a residual connection."""
-
-    def __init__(self, width: int, heads: int, hidden: int, activation: Activation) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(width)
-        self.queries = nn.Linear(width, 3 * width)
-        self.attention = Attention(heads)
-        self.values = nn.Linear(width, width)
+        for name, step in mixing.items():
+            self.add_module(name, step)
         self.norm2 = nn.LayerNorm(width)
         self.into = nn.Linear(width, hidden)
         self.activation = nonlinearity(activation)
@@ -178,8 +169,13 @@ class TransformerBlock(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return tokens of the same shape, ``(B, N, C)``."""
-        tokens = tokens + self.values(self.attention(self.queries(self.norm1(tokens))))
-        return tokens + self.back(self.activation(self.into(self.norm2(tokens))))
+        *mixing, norm, into, activation, back = self.children()
+        for steps in (mixing, (norm, into, activation, back)):
+            change = tokens
+            for step in steps:
+                change = step(change)
+            tokens = tokens + change
+        return tokens
 
 
 _KINDS: Mapping[type[nn.Module], Kind] = MappingProxyType(
