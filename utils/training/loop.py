@@ -44,6 +44,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from utils.data.cache import CacheError, ensure_writable, notice
+from utils.models.base import Network
 from utils.training.capabilities import (
     Arithmetic,
     bfloat16_is_fast,
@@ -51,7 +52,7 @@ from utils.training.capabilities import (
     choose_arithmetic,
 )
 from utils.training.checkpoint import holds_checkpoint, save_checkpoint
-from utils.training.model_state import learned_state, load_learned_state
+from utils.training.model_state import as_network
 from utils.training.optimizers import (
     load_optimizers,
     make_optimizers,
@@ -299,7 +300,7 @@ def train(
     began = time.monotonic()
     with torch.random.fork_rng(), _threads(threads):
         torch.manual_seed(task.seed)
-        model = task.build_model().train()
+        model = as_network(task.build_model()).train()
         # Refuse before the data are loaded.
         run.inspect(run_configuration(task, model, None), resume)
         data = task.load_data()
@@ -350,7 +351,7 @@ class _Loop:
         fabric: Fabric,
         task: Task,
         data: TaskData,
-        model: nn.Module,
+        model: Network,
         run: Run,
         record: dict[str, Any],
         progress: bool,
@@ -380,9 +381,8 @@ class _Loop:
         self.validation = data.evaluation("validation")
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
-        load_learned_state(
-            self.model,
-            {key[6:]: tensor for key, tensor in tensors.items() if key.startswith("model.")},
+        self.model.load_checkpoint_state(
+            {key[6:]: tensor for key, tensor in tensors.items() if key.startswith("model.")}
         )
         load_optimizers(self.optimizers, tensors, self.record["optimizers"])
         for scheduler, state in zip(self.schedulers, self.record["schedulers"], strict=True):
@@ -487,7 +487,8 @@ class _Loop:
         )
 
     def _save(self) -> None:
-        tensors = {f"model.{key}": tensor for key, tensor in learned_state(self.model).items()}
+        state = self.model.checkpoint_state()
+        tensors = {f"model.{key}": tensor for key, tensor in state.items()}
         tensors.update(optimizer_tensors(self.optimizers))
         self.record["optimizers"] = optimizer_settings(self.optimizers)
         self.record["schedulers"] = [scheduler.state_dict() for scheduler in self.schedulers]
@@ -495,14 +496,14 @@ class _Loop:
 
     def _keep_milestone(self) -> None:
         """Write the weights of now as a checkpoint, and train on with the exact ones."""
-        exact = learned_state(self.model)
+        exact = self.model.checkpoint_state()
         self._round()
         metrics = self._test()
         if self.fabric.is_global_zero:
             path = self.run.milestone(self.epoch)
             path.parent.mkdir(exist_ok=True)
             self._write_checkpoint(path, metrics)
-        load_learned_state(self.model, exact)
+        self.model.load_checkpoint_state(exact)
 
     def finish(self) -> dict[str, float]:
         """Measure on the test data, write the checkpoint, and mark the run as finished."""
@@ -529,14 +530,14 @@ class _Loop:
     def _round(self) -> None:
         """Round all that was learned to what is stored of it."""
         if self._kept != torch.float32:
-            exact = learned_state(self.model)
+            exact = self.model.checkpoint_state()
             rounded = {
                 name: tensor.to(self._kept).to(tensor.dtype)
                 if tensor.dtype == torch.float32
                 else tensor
                 for name, tensor in exact.items()
             }
-            load_learned_state(self.model, rounded)
+            self.model.load_checkpoint_state(rounded)
 
     def _test(self) -> dict[str, float]:
         """Measure on the test data; the validation metrics are those after the last epoch."""

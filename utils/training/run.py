@@ -18,7 +18,8 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor, nn
 
-from utils.data.cache import sha256_of, write_atomically
+from utils.data.cache import sha256_of
+from utils.training.archive import write_bytes
 from utils.training.model_state import describe_model
 from utils.training.task import Task
 
@@ -27,18 +28,12 @@ __all__ = ["Run", "new_record", "run_configuration"]
 RUN_FILE = "run.json"
 MILESTONES = "milestones"
 _RUN_FORMAT = 2
+_OTHER = "choose another --output"
+_AWAY = f"{_OTHER} or move the folder away"
 
 
 class Run:
-    """The folder of one run: ``run.json`` and the state of the last epoch.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The folder, which need not exist.
-    name : str
-        Name of the checkpoint that the run leaves.
-    """
+    """The folder of one run, which need not exist, and the name of the checkpoint it leaves."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder = folder
@@ -47,25 +42,10 @@ class Run:
         self._lock: int | None = None
 
     def inspect(self, configuration: dict[str, Any], resume: bool) -> dict[str, Any] | None:
-        """Return the record of an unfinished run of this configuration, or refuse.
+        """Return the record of an unfinished run of this configuration, or None if there is none.
 
-        Parameters
-        ----------
-        configuration : dict
-            What :func:`run_configuration` returned.
-        resume : bool
-            Whether an unfinished run is to be continued. If false, it is refused.
-
-        Returns
-        -------
-        dict or None
-            The record; None if there is no run in the folder.
-
-        Raises
-        ------
-        ValueError
-            If the folder holds a finished run, a run of another configuration, or something
-            that cannot be continued; the sentence says what to do.
+        A finished run, one of another configuration, and anything that cannot be continued is
+        refused with a ValueError that says what to do; without `resume`, so is an unfinished one.
         """
         if self.folder.exists() and not self.folder.is_dir():
             raise ValueError(f"{self.folder} is a file, but --output must name a folder")
@@ -74,22 +54,17 @@ class Run:
             found = record["configuration"], record["status"], record["history"], record["format"]
         except (FileNotFoundError, NotADirectoryError):
             marks = sorted((self.folder / MILESTONES).glob(f"{self.name}-epoch*"))
-            for path in (self.checkpoint, self.checkpoint.with_suffix(".json"), *marks):
-                if path.exists():
-                    raise ValueError(
-                        f"{path} exists and is not replaced; choose another --output"
-                    ) from None
+            taken = [path for path in (self.checkpoint, *marks) if path.exists()]
+            if taken:
+                raise ValueError(f"{taken[0]} exists and is not replaced; {_OTHER}") from None
             return None
         except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
             raise ValueError(
-                f"{self.path} is damaged, so the run in it cannot be continued; choose another "
-                f"--output or move the folder away"
+                f"{self.path} is damaged, so the run in it cannot be continued; {_AWAY}"
             ) from error
         stored, status, _, version = found
         if version != _RUN_FORMAT:
-            raise ValueError(
-                f"{self.path} was written by another version of the book; choose another --output"
-            )
+            raise ValueError(f"{self.path} was written by another version of the book; {_OTHER}")
         if configuration["data"] is None:  # not loaded yet; compared in a second call
             stored = {**stored, "data": None}
         difference = _first_difference(stored, configuration)
@@ -97,17 +72,16 @@ class Run:
             key, there, here = difference
             raise ValueError(
                 f"{self.folder} holds a run of another configuration ({key} is {there} there and "
-                f"{here} here); choose another --output or move the folder away"
+                f"{here} here); {_AWAY}"
             )
         if status == "finished":
             raise ValueError(
-                f"{self.folder} holds this run already, finished; choose another --output or move "
-                f"the folder away to train it again"
+                f"{self.folder} holds this run already, finished; {_AWAY} to train it again"
             )
         if not resume:
             raise ValueError(
                 f"{self.folder} holds an unfinished run; leave out --no-resume to continue it, or "
-                f"choose another --output"
+                f"{_OTHER}"
             )
         return dict(record)
 
@@ -117,28 +91,11 @@ class Run:
         return self.folder / f"{self.name}.safetensors"
 
     def milestone(self, epoch: int) -> Path:
-        """Return the file that the weights after so many epochs are written to.
-
-        Parameters
-        ----------
-        epoch : int
-            Number of epochs done.
-
-        Returns
-        -------
-        pathlib.Path
-            A file in the folder ``milestones``.
-        """
+        """Return the file that the weights after so many epochs are written to."""
         return self.folder / MILESTONES / f"{self.name}-epoch{epoch}.safetensors"
 
     def acquire(self) -> None:
-        """Keep a second process away from the folder for as long as this one lives.
-
-        Raises
-        ------
-        ValueError
-            If another process trains in the folder.
-        """
+        """Keep a second process away from the folder for as long as this one lives."""
         try:
             import fcntl
         except ImportError:  # no such locks on this system
@@ -149,8 +106,7 @@ class Run:
         except OSError:
             self.release()
             raise ValueError(
-                f"another process is training in {self.folder}; wait for it or choose another "
-                f"--output"
+                f"another process is training in {self.folder}; wait for it or {_OTHER}"
             ) from None
 
     def release(self) -> None:
@@ -160,77 +116,34 @@ class Run:
             self._lock = None
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """Replace the record of the run on disk.
-
-        Parameters
-        ----------
-        record : mapping
-            The record, something JSON can hold.
-        """
+        """Replace the record of the run on disk."""
         text = json.dumps(record, indent=1, allow_nan=False) + "\n"
-        write_atomically(self.path, lambda stream: _discard(stream.write(text.encode())))
+        write_bytes(self.path, text.encode())
 
     def save_state(self, record: dict[str, Any], epoch: int, tensors: dict[str, Tensor]) -> None:
-        """Write the tensors under a new name, point to them, and only then drop the old ones.
-
-        Parameters
-        ----------
-        record : dict
-            The record, which is changed and written.
-        epoch : int
-            Number of epochs done.
-        tensors : dict of str to torch.Tensor
-            The state.
-        """
+        """Write the tensors under a new name, point to them, and only then drop the old ones."""
         path = self.folder / f"epoch-{epoch:04d}.safetensors"
-        content = safetensors.torch.save(tensors)
-        digest = write_atomically(path, lambda stream: _discard(stream.write(content)))
+        digest = write_bytes(path, safetensors.torch.save(tensors))
         record["state"] = {"file": path.name, "sha256": digest}
         record["epoch"] = epoch
         self.write(record)
         self.drop_states(keep=path)
 
     def drop_states(self, keep: Path | None = None) -> None:
-        """Delete the states of all epochs but one.
-
-        Parameters
-        ----------
-        keep : pathlib.Path, optional
-            The state that stays; none if not given.
-        """
+        """Delete the states of all epochs, except one."""
         for path in self.folder.glob("epoch-????.safetensors"):
             if path != keep:
                 path.unlink(missing_ok=True)
 
     def load_state(self, record: Mapping[str, Any]) -> dict[str, Tensor]:
-        """Return the tensors of the state that the record points to, once their checksum agrees.
-
-        Parameters
-        ----------
-        record : mapping
-            The record.
-
-        Returns
-        -------
-        dict of str to torch.Tensor
-            The state, on the CPU.
-
-        Raises
-        ------
-        ValueError
-            If the file is missing or damaged.
-        """
+        """Return the tensors that the record points to, on the CPU, once their checksum agrees."""
         path = self.folder / str(record["state"]["file"])
         if not path.exists() or sha256_of(path) != record["state"]["sha256"]:
             raise ValueError(
                 f"{path}, the state of the unfinished run, is missing or damaged, so the run "
-                f"cannot be continued; choose another --output or move the folder away"
+                f"cannot be continued; {_AWAY}"
             )
         return safetensors.torch.load_file(path)
-
-
-def _discard(_: object) -> None:
-    return None
 
 
 def _first_difference(there: Any, here: Any, prefix: str = "") -> tuple[str, str, str] | None:
@@ -248,18 +161,7 @@ def _first_difference(there: Any, here: Any, prefix: str = "") -> tuple[str, str
 
 
 def new_record(configuration: dict[str, Any]) -> dict[str, Any]:
-    """Return the record of a run that has not begun.
-
-    Parameters
-    ----------
-    configuration : dict
-        What :func:`run_configuration` returned.
-
-    Returns
-    -------
-    dict
-        The record, something JSON can hold.
-    """
+    """Return the record of a run that has not begun, as something JSON can hold."""
     return {
         "format": _RUN_FORMAT,
         "status": "unfinished",
@@ -274,19 +176,8 @@ def new_record(configuration: dict[str, Any]) -> dict[str, Any]:
 def run_configuration(task: Task, model: nn.Module, checksum: str | None) -> dict[str, Any]:
     """Return everything that decides the result of a run, as JSON would give it back.
 
-    Parameters
-    ----------
-    task : Task
-        The experiment.
-    model : torch.nn.Module
-        Its network, for the description.
-    checksum : str or None
-        The checksum of its data; None if they are not loaded yet.
-
-    Returns
-    -------
-    dict
-        Names to values. A run is continued only under the same configuration.
+    A run is continued only under the same configuration. The checksum of the data is None as
+    long as they are not loaded.
     """
     description = describe_model(model)
     recipe = dataclasses.asdict(task.recipe)
