@@ -19,19 +19,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from utils.models.base import Network, NetworkConfig
 from utils.training import Batch, Recipe, train
 from utils.training.seeding import epoch_generator
 from utils.training.task import Split
 
 
 @dataclass(frozen=True)
-class TinyConfig:
+class TinyConfig(NetworkConfig):
     width: int = 8
     noisy: bool = True
 
 
-class TinyNet(nn.Module):
+class TinyNet(Network):
     """With `noisy`, chance and statistics matter: dropout and batch norm."""
+
+    config: TinyConfig
 
     def __init__(self, config: TinyConfig) -> None:
         super().__init__()
