@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
 import json
 import re
 import shutil
-from collections.abc import Sequence
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import safetensors.torch
 import torch
-from tiny_task import TinyConfig, TinyNet
+from safetensors import safe_open
+from tiny_task import TinyConfig, TinyNet, TinyTask
 from torch import Tensor, nn
 
 from utils.data.mnist import Digits, load_small, rotated
@@ -28,9 +34,13 @@ from utils.training import (
     read_manifest,
     save_checkpoint,
     shipped_checkpoints,
+    train,
     untrained_model,
 )
-from utils.training.checkpoint import holds_checkpoint, shipped_directory
+from utils.training import checkpoint as checkpoint_module
+from utils.training.archive import weights_checksum
+from utils.training.checkpoint import holds_checkpoint, shipped_directory, stored_state
+from utils.training.export import MANIFESTS, export, main, manifests_text
 from utils.training.model_state import describe_model
 from utils.training.presets import EXPERIMENTS, ZOO, find_preset
 from utils.training.tasks.qm9_vae import HELD_OUT
@@ -66,6 +76,13 @@ def trained(config: RotationCNNConfig = SMALL) -> RotationCNN:
 @pytest.fixture(scope="module")
 def model() -> RotationCNN:
     return trained()
+
+
+def forge(path: Path, manifest: object) -> None:
+    """Put another manifest into a file, with the checksum that is right for it."""
+    text = manifest if isinstance(manifest, str) else json.dumps(manifest)
+    metadata = {"manifest": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    path.write_bytes(safetensors.torch.save(safetensors.torch.load(path.read_bytes()), metadata))
 
 
 @pytest.fixture
@@ -118,7 +135,7 @@ def test_a_model_that_was_evaluated_before_loading_has_no_stale_filters(
         assert torch.equal(other(images()), model.eval()(images()))
 
 
-def test_a_plain_module_makes_the_round_trip(tmp_path: Path) -> None:
+def test_a_network_from_elsewhere_makes_the_round_trip(tmp_path: Path) -> None:
     net = TinyNet(TinyConfig(width=5))
     net(torch.randn(16, 2))  # statistics of the batch norm
     save_checkpoint(tmp_path / "tiny", net.eval())
@@ -135,8 +152,24 @@ def test_the_manifest_says_where_the_weights_come_from(saved: Path) -> None:
     assert manifest["name"] == "net"
     assert manifest["model"]["class"] == "utils.models.rotation_cnn.RotationCNN"
     assert manifest["model"]["config"]["widths"] == [2, 2, 3]
-    assert manifest["weights"]["bytes"] == saved.stat().st_size
+    # The weights are spoken of as a file without the manifest, which anyone can write.
+    bare = safetensors.torch.save(safetensors.torch.load_file(saved))
+    digest = hashlib.sha256(bare).hexdigest()
+    assert manifest["weights"] == {"file": saved.name, "bytes": len(bare), "sha256": digest}
     assert set(manifest["versions"]) >= {"python", "torch", "e2cnn", "numpy", "utils"}
+
+
+def test_a_class_is_named_by_the_package_that_offers_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a manifest stays right when a class moves to another file of its room."""
+    inner, outer = ModuleType("outer.inner"), ModuleType("outer")
+    monkeypatch.setitem(sys.modules, "outer", outer)
+    monkeypatch.setitem(sys.modules, "outer.inner", inner)
+    kind = type("Net", (TinyNet,), {"__module__": "outer.inner"})
+    assert describe_model(kind(TinyConfig()))["class"] == "outer.inner.Net"
+    outer.Net = TinyNet  # type: ignore[attr-defined]
+    assert describe_model(kind(TinyConfig()))["class"] == "outer.inner.Net"
+    outer.Net = kind  # type: ignore[attr-defined]
+    assert describe_model(kind(TinyConfig()))["class"] == "outer.Net"
 
 
 def test_a_name_may_hold_dots(model: RotationCNN, tmp_path: Path) -> None:
@@ -149,68 +182,147 @@ def test_a_name_may_hold_dots(model: RotationCNN, tmp_path: Path) -> None:
 
 
 def test_nothing_is_overwritten(model: RotationCNN, saved: Path) -> None:
-    before = saved.read_bytes(), saved.with_suffix(".json").read_bytes()
-    with pytest.raises(FileExistsError, match="is not replaced"):
-        save_checkpoint(saved, model)
+    before = saved.read_bytes()
     other = saved.with_name("other.safetensors")
     other.write_bytes(b"mine")
-    with pytest.raises(FileExistsError, match="is not replaced"):
-        save_checkpoint(other, model)
-    assert other.read_bytes() == b"mine"
-    assert before == (saved.read_bytes(), saved.with_suffix(".json").read_bytes())
+    for path in (saved, other):
+        with pytest.raises(FileExistsError, match="is not replaced"):
+            save_checkpoint(path, model)
+    assert (saved.read_bytes(), other.read_bytes()) == (before, b"mine")
+    assert sorted(saved.parent.iterdir()) == [saved, other]
 
 
-def test_weights_without_manifest_from_a_kill_are_completed(
-    model: RotationCNN, saved: Path
+def test_nothing_is_overwritten_on_a_disk_without_hard_links(
+    model: RotationCNN, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved.with_suffix(".json").unlink()
-    save_checkpoint(saved, model)
-    load_checkpoint(saved)
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refuse)
+    before = saved.read_bytes()
+    with pytest.raises(FileExistsError, match="is not replaced"):
+        save_checkpoint(saved, model)
+    save_checkpoint(saved.with_name("other"), model)
+    load_checkpoint(saved.with_name("other"))
+    assert saved.read_bytes() == before
+    assert len(list(saved.parent.iterdir())) == 2
 
 
-@pytest.mark.parametrize("position", [0, 200, -1])
-def test_one_changed_bit_is_refused(position: int, saved: Path) -> None:
+def test_of_several_that_write_at_once_one_succeeds_and_the_others_are_told(
+    tmp_path: Path,
+) -> None:
+    """In threads, which share nothing here but the disk."""
+    nets = [TinyNet(TinyConfig(width=width)) for width in (3, 4, 5, 6)]
+    gate = threading.Barrier(len(nets))
+
+    def save(net: TinyNet) -> object:
+        gate.wait(60)
+        try:
+            return save_checkpoint(tmp_path / "net", net)["model"]["config"]["width"]
+        except FileExistsError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(len(nets)) as pool:
+        found = list(pool.map(save, nets))
+    (width,) = (answer for answer in found if isinstance(answer, int))
+    assert sum("is not replaced" in str(answer) for answer in found) == 3
+    _, manifest = load_checkpoint(tmp_path / "net", model_class=TinyNet)
+    assert manifest["model"]["config"]["width"] == width
+    assert [path.name for path in tmp_path.iterdir()] == ["net.safetensors"]
+
+
+def test_a_kill_while_writing_leaves_no_checkpoint(
+    model: RotationCNN, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class KilledError(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.link", killed)
+        with pytest.raises(KilledError):
+            save_checkpoint(tmp_path / "net", model)
+    assert not holds_checkpoint(tmp_path / "net", model)
+    save_checkpoint(tmp_path / "net", model)
+    assert holds_checkpoint(tmp_path / "net", model)
+
+
+def test_a_changed_bit_in_any_byte_of_the_header_is_refused(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "net", TinyNet(TinyConfig()))
+    path = tmp_path / "net.safetensors"
+    content = path.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    for position in (*range(end), *range(end, len(content), 7), len(content) - 1):
+        spoiled = bytearray(content)
+        spoiled[position] ^= 1 << position % 7
+        path.write_bytes(spoiled)
+        with pytest.raises(ValueError, match=r"is damaged|has no manifest") as caught:
+            load_checkpoint(path, model_class=TinyNet)
+        assert "\n" not in str(caught.value)
+        assert not holds_checkpoint(path, TinyNet(TinyConfig()))
+        if position >= end:
+            read_manifest(path)  # which is whole
+
+
+def test_changed_weights_name_the_command_that_makes_them(saved: Path) -> None:
     content = bytearray(saved.read_bytes())
-    content[position] ^= 1
+    content[-1] ^= 1
     saved.write_bytes(content)
     with pytest.raises(ValueError, match=r"is damaged: its SHA-256 is .* train it with: make net"):
         load_checkpoint(saved)
 
 
-def test_truncated_weights_are_refused(saved: Path) -> None:
-    saved.write_bytes(saved.read_bytes()[:-100])
+@pytest.mark.parametrize("kept", [0, 5, 8, 300, -4000, -100, -1])
+def test_a_truncated_file_is_refused(kept: int, saved: Path) -> None:
+    saved.write_bytes(saved.read_bytes()[:kept])
     with pytest.raises(ValueError, match="is damaged"):
         load_checkpoint(saved)
 
 
-def test_weights_of_another_network_with_a_forged_manifest_are_refused(
-    saved: Path, tmp_path: Path
-) -> None:
-    """The checksum matches, the shapes do not."""
+def test_bytes_behind_the_end_are_refused(saved: Path) -> None:
+    saved.write_bytes(saved.read_bytes() + b"\0")
+    with pytest.raises(ValueError, match="is damaged"):
+        load_checkpoint(saved)
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_weights_of_another_network_are_refused(exchanged: bool, saved: Path) -> None:
+    """The checksum of the manifest matches; the weights or their shapes do not."""
     manifest = read_manifest(saved)
-    manifest["model"]["config"]["copies"] = 5
-    saved.with_suffix(".json").write_text(json.dumps(manifest))
-    with pytest.raises(ValueError, match="does not fit the model its manifest names"):
-        load_checkpoint(saved)
-
-
-def test_a_missing_manifest_is_refused(saved: Path) -> None:
-    saved.with_suffix(".json").unlink()
-    with pytest.raises(FileNotFoundError, match=r"has no manifest net\.json beside it"):
-        load_checkpoint(saved)
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("{", "is damaged: it is not JSON"),
-        ("[1]", "is not the manifest of a checkpoint"),
-        ('{"format": 1}', "is not the manifest of a checkpoint"),
-    ],
-)
-def test_a_damaged_manifest_is_refused(text: str, sentence: str, saved: Path) -> None:
-    saved.with_suffix(".json").write_text(text)
+    if exchanged:
+        save_checkpoint(saved.with_name("other"), trained(dataclasses.replace(SMALL, copies=5)))
+        saved.write_bytes(saved.with_name("other.safetensors").read_bytes())
+    else:
+        manifest["model"]["config"]["copies"] = 5
+    forge(saved, manifest)
+    sentence = "its SHA-256 is" if exchanged else "does not fit the model its manifest names"
     with pytest.raises(ValueError, match=sentence):
+        load_checkpoint(saved)
+
+
+def test_a_checkpoint_of_the_older_form_is_refused(saved: Path) -> None:
+    """Weights without metadata, and a manifest in a file beside them."""
+    saved.with_suffix(".json").write_text(json.dumps(read_manifest(saved)))
+    load_checkpoint(saved)  # a file that lies about changes nothing
+    safetensors.torch.save_file(safetensors.torch.load_file(saved), saved)
+    for read in (load_checkpoint, read_manifest, untrained_model):
+        with pytest.raises(ValueError, match=r"has no manifest .* older form.* trained again"):
+            read(saved)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x80\x04K\x01.", b"\xff" * 64, b"\0" * 64])
+def test_what_is_no_safetensors_file_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "net.safetensors").write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged"):
+        load_checkpoint(tmp_path / "net")
+
+
+@pytest.mark.parametrize("text", ["[1]", '{"format": 1}', "3"])
+def test_what_is_no_manifest_is_refused(text: str, saved: Path) -> None:
+    forge(saved, text)
+    with pytest.raises(ValueError, match="does not hold the manifest of a checkpoint"):
         load_checkpoint(saved)
 
 
@@ -221,7 +333,7 @@ def test_a_damaged_manifest_is_refused(text: str, sentence: str, saved: Path) ->
         ({"model": {"class": "os.system"}}, "not in utils.models"),
         ({"model": {"class": "utils.models.rotation_cnn.Rotor"}}, "does not have"),
         ({"model": {"class": "utils.models.rotation_cnn.plain_convolutions"}}, "not a model class"),
-        ({"model": {"config_class": "Other"}}, "another model"),
+        ({"model": {"config_class": "Other"}}, "Other no RotationCNN can be built"),
         ({"model": {"config": {"colour": 1}}}, "cannot be used"),
         ({"model": {"config": {"group_order": 5}}}, "cannot be used: group_order"),
     ],
@@ -232,7 +344,7 @@ def test_a_manifest_of_another_kind_is_refused(
     manifest = read_manifest(saved)
     for key, value in change.items():
         manifest[key] = {**manifest[key], **value} if isinstance(value, dict) else value
-    saved.with_suffix(".json").write_text(json.dumps(manifest))
+    forge(saved, manifest)
     with pytest.raises(ValueError, match=re.escape(sentence)):
         load_checkpoint(saved)
 
@@ -253,7 +365,7 @@ def test_a_checkpoint_of_another_class_is_refused(saved: Path) -> None:
     for load in (load_checkpoint, untrained_model):
         with pytest.raises(ValueError, match=r"a checkpoint of .*RotationCNN, .* no SO2CNN can be"):
             load(saved, model_class=SO2CNN)
-        with pytest.raises(ValueError, match="RotationCNNConfig, which is not beside PlainCNN"):
+        with pytest.raises(ValueError, match="RotationCNNConfig no PlainCNN can be built"):
             load(saved, model_class=PlainCNN)
         for wrong in (SMALL, RotationCNNConfig, "RotationCNN", nn.Linear(1, 1)):
             with pytest.raises(TypeError, match="model_class must be a class of networks"):
@@ -274,8 +386,11 @@ def test_missing_checkpoints_are_named(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_model_without_configuration_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="Linear cannot be saved"):
-        save_checkpoint(tmp_path / "net", nn.Linear(1, 1))
+    bare = TinyNet(TinyConfig())
+    del bare.config
+    for wrong in (nn.Linear(1, 1), bare):
+        with pytest.raises(TypeError, match=f"{type(wrong).__name__} cannot be saved"):
+            save_checkpoint(tmp_path / "net", wrong)
     assert not list(tmp_path.iterdir())
 
 
@@ -359,9 +474,9 @@ def test_a_shipped_checkpoint_is_what_it_says(name: str) -> None:
     assert manifest["model"]["config"].items() <= built.pop("config").items()
     assert built.items() <= manifest["model"].items()
     # Saved again it would be the same bytes.
-    kept = getattr(torch, made.recipe.storage)
-    assert holds_checkpoint(shipped_directory() / name, model, dtype=kept)
-    text = (shipped_directory() / f"{name}.json").read_text()
+    state = stored_state(model, getattr(torch, made.recipe.storage))
+    assert weights_checksum(state) == manifest["weights"]["sha256"]
+    text = json.dumps(manifest)
     assert not re.search(r'"[^"]*(?<![\w.])(/[a-z]+/|[A-Za-z]:\\)', text), "a machine path"
 
 
@@ -443,9 +558,7 @@ def test_the_zoo_is_complete_and_small() -> None:
             expected |= {name, *(f"{name}-epoch{epoch}" for epoch in marks)}
     assert set(ZOO_NAMES) == expected
     assert len(ZOO_NAMES) >= 120
-    files = [path for path in shipped_directory().iterdir() if path.stem in expected]
-    assert len(files) == 2 * len(expected)
-    assert sum(path.stat().st_size for path in files) <= 8_000_000
+    assert (shipped_directory() / "digit-zoo.safetensors").stat().st_size <= 8_000_000
     assert all(read_manifest(name)["weights"]["bytes"] <= 150_000 for name in ZOO_NAMES)
 
 
@@ -511,9 +624,181 @@ def test_the_mean_of_a_metric_over_seeds() -> None:
 
 
 def test_a_copy_of_a_shipped_checkpoint_loads_by_its_path(tmp_path: Path) -> None:
-    for suffix in (".safetensors", ".json"):
-        shutil.copy(shipped_directory() / f"{SHIPPED[0]}{suffix}", tmp_path)
+    shutil.copy(shipped_directory() / f"{SHIPPED[0]}.safetensors", tmp_path / "mine.safetensors")
     first, _ = load_checkpoint(SHIPPED[0])
-    second, _ = load_checkpoint(tmp_path / f"{SHIPPED[0]}.safetensors")
+    second, _ = load_checkpoint(tmp_path / "mine.safetensors")
     with torch.no_grad():
         assert torch.equal(first(images(4)), second(images(4)))
+
+
+# ---------------------------------------------------------------- the folder of the book
+
+
+ZOO_FILE = "digit-zoo.safetensors"
+TWO = ("digit-zoo-mlp-upright-seed0", "digit-zoo-c8-upright-seed0-epoch1")
+
+
+def test_the_folder_holds_few_small_files_and_nothing_else() -> None:
+    files = {path.name: path.stat().st_size for path in shipped_directory().iterdir()}
+    own = {f"{name}.safetensors" for name in EVERYTHING if name not in ZOO_NAMES}
+    assert files.keys() == {*own, ZOO_FILE, MANIFESTS}
+    assert len(files) <= 44
+    assert all(size <= 2_000_000 for name, size in files.items() if name != ZOO_FILE)
+
+
+def test_the_list_of_manifests_is_in_step() -> None:
+    text = (shipped_directory() / MANIFESTS).read_text(encoding="utf-8")
+    assert text == manifests_text(shipped_directory()), "run python -m utils.training.export"
+    assert tuple(json.loads(text)) == EVERYTHING
+
+
+def test_a_network_of_the_zoo_can_be_read_with_safetensors_alone() -> None:
+    with safe_open(shipped_directory() / ZOO_FILE, "pt") as zoo:
+        content = zoo.get_tensor(TWO[0]).numpy().tobytes()
+    state = safetensors.torch.load(content)
+    for name, tensor in load_checkpoint(TWO[0])[0].checkpoint_state().items():
+        assert torch.equal(state[name].to(tensor.dtype), tensor)
+
+
+def test_the_file_of_the_zoo_is_no_checkpoint_itself() -> None:
+    for path in (shipped_directory() / ZOO_FILE, shipped_directory() / "digit-zoo"):
+        with pytest.raises(ValueError, match="holds 129 networks; load one of them by its name"):
+            load_checkpoint(path)
+    with pytest.raises(FileNotFoundError, match="no checkpoint named 'digit-zoo'"):
+        load_checkpoint("digit-zoo")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the folder of the book, small, which names are looked up in."""
+    found = tmp_path / "checkpoints"
+    found.mkdir()
+    for name in SHIPPED[:2]:
+        shutil.copy(shipped_directory() / f"{name}.safetensors", found)
+    with safe_open(shipped_directory() / ZOO_FILE, "pt") as zoo:
+        for name in TWO:
+            (tmp_path / f"{name}.safetensors").write_bytes(zoo.get_tensor(name).numpy().tobytes())
+    export([tmp_path / f"{name}.safetensors" for name in TWO], found)
+    monkeypatch.setattr(checkpoint_module, "shipped_directory", lambda: found)
+    return found
+
+
+def test_export_gathers_what_it_is_given(folder: Path, tmp_path: Path) -> None:
+    assert shipped_checkpoints() == tuple(sorted((*TWO, *SHIPPED[:2])))
+    listed = json.loads((folder / MANIFESTS).read_text(encoding="utf-8"))
+    assert list(listed) == list(shipped_checkpoints())
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    # A new one in a file of its own; one of the zoo again.
+    shutil.move(folder / f"{SHIPPED[0]}.safetensors", tmp_path)
+    again = [tmp_path / f"{name}.safetensors" for name in (SHIPPED[0], TWO[1])]
+    assert export(again, folder) == (SHIPPED[0], TWO[1])
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_export_takes_a_finished_run_with_its_milestones(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = Recipe(epochs=2, batch_size=16, learning_rate=0.02, milestones=(1,))
+    options: dict[str, object] = {"command": "tiny", "accelerator": "cpu", "progress": False}
+    run = tmp_path / "run"
+    train(TinyTask(recipe=recipe), run, minutes=1e-6, **options)  # type: ignore[arg-type]
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for wrong in (run, folder, tmp_path / "nothing"):
+        assert main([str(wrong), "--into", str(folder)]) == 2
+    assert "unfinished run" in capsys.readouterr().err
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
+    train(TinyTask(recipe=recipe), run, **options)  # type: ignore[arg-type]
+    assert main([str(run), "--into", str(folder)]) == 0
+    names = ["tiny-points-seed0", "tiny-points-seed0-epoch1"]
+    assert capsys.readouterr().out.splitlines()[:2] == names
+    assert [load_checkpoint(name, model_class=TinyNet)[1]["epoch"] for name in names] == [2, 1]
+    assert set(names) < json.loads((folder / MANIFESTS).read_text(encoding="utf-8")).keys()
+
+
+def test_export_writes_nothing_if_one_of_its_sources_is_damaged(
+    folder: Path, saved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    other = saved.with_name("other.safetensors")
+    other.write_bytes(saved.read_bytes()[:-1])
+    assert main([str(saved), str(other), "--into", str(folder)]) == 2
+    assert "other.safetensors is damaged" in capsys.readouterr().err
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def exchange(folder: Path) -> None:
+    """Give two networks each other's name."""
+    first, second = (folder / f"{name}.safetensors" for name in SHIPPED[:2])
+    content = first.read_bytes()
+    shutil.copy(second, first)
+    second.write_bytes(content)
+
+
+def exchange_in_the_zoo(folder: Path) -> None:
+    """Give two networks each other's name, in the file that they share."""
+    tensors = safetensors.torch.load((folder / ZOO_FILE).read_bytes())
+    names = dict(zip(TWO, reversed(TWO), strict=True))
+    moved = {names[name]: tensor for name, tensor in tensors.items()}
+    safetensors.torch.save_file(moved, folder / ZOO_FILE, {"networks": "2"})
+
+
+def cut(folder: Path) -> None:
+    """Lose half of the file of the zoo, of which the header stays."""
+    content = (folder / ZOO_FILE).read_bytes()
+    (folder / ZOO_FILE).write_bytes(content[: len(content) // 9])
+
+
+def flip(folder: Path) -> None:
+    """Change one bit of every network of the zoo."""
+    tensors = safetensors.torch.load((folder / ZOO_FILE).read_bytes())
+    for tensor in tensors.values():
+        tensor[-1] ^= 1
+    safetensors.torch.save_file(tensors, folder / ZOO_FILE, {"networks": "2"})
+
+
+def spoil_the_header(folder: Path) -> None:
+    """Change one bit of the header of the file of the zoo."""
+    content = bytearray((folder / ZOO_FILE).read_bytes())
+    content[8] ^= 1
+    (folder / ZOO_FILE).write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "names", "sentence"),
+    [
+        (exchange, SHIPPED[:2], "is damaged: it holds .* under the name of"),
+        (exchange_in_the_zoo, TWO, "is damaged: it holds .* under the name of"),
+        (cut, TWO, "is damaged"),
+        (flip, TWO, "is damaged: its SHA-256 is .* train it with: python -m"),
+        (spoil_the_header, TWO, "is damaged: its header cannot be read"),
+    ],
+)
+def test_a_damaged_folder_of_the_book_is_refused(
+    damage: Callable[[Path], None], names: Sequence[str], sentence: str, folder: Path
+) -> None:
+    for name in names:
+        load_checkpoint(name)
+    damage(folder)
+    for name in names:
+        with pytest.raises(ValueError, match=sentence):
+            load_checkpoint(name)
+
+
+def test_a_network_that_is_missing_in_the_zoo_is_named(folder: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint named 'digit-zoo-vit.*mlp-upright"):
+        load_checkpoint("digit-zoo-vit-upright-seed0")
+    (folder / ZOO_FILE).unlink()
+    with pytest.raises(FileNotFoundError, match=f"no checkpoint named '{TWO[0]}'"):
+        load_checkpoint(TWO[0])
+
+
+def test_offsets_of_the_zoo_that_cannot_be_are_refused(folder: Path) -> None:
+    content = (folder / ZOO_FILE).read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    for wrong in ([-8, 4], [5, 2], [0.5, 2], [1], None, {}):
+        text = json.dumps({**header, TWO[0]: {"dtype": "U8", "data_offsets": wrong}}).encode()
+        start = len(text).to_bytes(8, "little")
+        (folder / ZOO_FILE).write_bytes(start + text + content[end:])
+        with pytest.raises(ValueError, match=f"its entry {TWO[0]} cannot be read"):
+            load_checkpoint(TWO[1])

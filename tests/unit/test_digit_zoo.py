@@ -17,7 +17,7 @@ from torch import Tensor
 
 from utils.data.mnist import rotated
 from utils.training import Recipe, load_checkpoint, read_manifest
-from utils.training.checkpoint import _stored_state
+from utils.training.checkpoint import stored_state
 from utils.training.presets import EXPERIMENTS, ZOO, find_preset
 from utils.training.run import Run
 from utils.training.tasks.digit_zoo import DigitZoo, ZooData, shifted
@@ -44,7 +44,7 @@ def test_milestones_are_left_and_change_nothing(runs: Any) -> None:
     names = [f"tiny-points-seed0-epoch{epoch}" for epoch in (1, 3)]
     assert [path.stem for path in result.milestones] == names
     found = {path.name for path in (folder / "with" / "milestones").iterdir()}
-    assert found == {f"{name}{suffix}" for name in names for suffix in (".json", ".safetensors")}
+    assert found == {f"{name}.safetensors" for name in names}
     assert not (folder / "without" / "milestones").exists()
     assert_same(weights(folder / "with"), weights(folder / "without"))
     with_, without = (read_manifest(folder / name) for name in ("with", "without"))
@@ -80,7 +80,7 @@ def test_a_milestone_holds_the_weights_of_its_epoch(runs: Any, tmp_path: Path) -
         assert torch.equal(state[f"model.{name}"].to(tensor.dtype), tensor), name
 
 
-@pytest.mark.parametrize("victim", ["before the manifest", "after the milestone"])
+@pytest.mark.parametrize("victim", ["before the milestone", "after the milestone"])
 def test_a_kill_at_a_milestone_loses_nothing(
     victim: str, runs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,13 +96,14 @@ def test_a_kill_at_a_milestone_loses_nothing(
         raise KilledError
 
     with monkeypatch.context() as patch:
-        if victim == "before the manifest":
-            patch.setattr(checkpoint_module, "_write_text", killed)
+        if victim == "before the milestone":
+            patch.setattr(checkpoint_module, "write_new", killed)
         else:
             patch.setattr(Run, "save_state", killed)
         with pytest.raises(KilledError):
             run(task(1, 3, storage=storage), tmp_path / "run")
-    assert (tmp_path / "run" / "milestones" / "tiny-points-seed0-epoch1.safetensors").exists()
+    milestone = tmp_path / "run" / "milestones" / "tiny-points-seed0-epoch1.safetensors"
+    assert milestone.exists() == (victim == "after the milestone")
     result = run(task(1, 3, storage=storage), tmp_path / "run")
     assert_same(weights(tmp_path / "run"), weights(folder / "with"))
     for path in result.milestones:
@@ -113,9 +114,9 @@ def test_a_kill_at_a_milestone_loses_nothing(
 
 def test_milestones_of_the_user_are_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "milestones").mkdir()
-    mine = tmp_path / "milestones" / "tiny-points-seed0-epoch3.json"
+    mine = tmp_path / "milestones" / "tiny-points-seed0-epoch3.safetensors"
     mine.write_text("mine")
-    with pytest.raises(ValueError, match=r"epoch3\.json exists and is not replaced"):
+    with pytest.raises(ValueError, match=r"epoch3\.safetensors exists and is not replaced"):
         run(task(1, 3), tmp_path)
     assert mine.read_text() == "mine"
 
@@ -330,7 +331,7 @@ def test_the_table_of_the_zoo_is_what_can_be_trained() -> None:
     "name", [name for name in ZOO if name.endswith("-upright") and not name.startswith("c8")]
 )
 def test_a_network_of_the_zoo_is_small(name: str) -> None:
-    stored = _stored_state(made(name).build_model(), torch.float16)
+    stored = stored_state(made(name).build_model(), torch.float16)
     assert sum(t.numel() * t.element_size() for t in stored.values()) <= 150_000
 
 

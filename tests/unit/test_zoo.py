@@ -40,7 +40,6 @@ from utils.training import (
     shipped_checkpoints,
     untrained_model,
 )
-from utils.training.model_state import learned_state
 
 SMALL_C8 = RotationCNNConfig(widths=(2, 2, 3), copies=4, hidden=8)
 CONFIGS: dict[str, Any] = {
@@ -497,9 +496,9 @@ def test_the_round_trip_keeps_every_bit(name: str, tmp_path: Path) -> None:
     half = tmp_path / "half"
     save_checkpoint(half, network, dtype=torch.float16)
     rounded = load_checkpoint(half)[0]
-    for key, tensor in learned_state(network).items():
+    for key, tensor in network.checkpoint_state().items():
         kept = tensor.half().float() if tensor.is_floating_point() else tensor
-        assert torch.equal(learned_state(rounded)[key], kept)
+        assert torch.equal(rounded.checkpoint_state()[key], kept)
 
 
 # --- the rotation network, written out -----------------------------------------------------

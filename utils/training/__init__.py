@@ -10,8 +10,9 @@ epochs are in :mod:`utils.training.loop`: it takes random numbers from
 :mod:`utils.training.seeding`, optimisers from :mod:`utils.training.optimizers` and the
 arithmetic that the machine is fast in from :mod:`utils.training.capabilities`. What lies on disk
 while a run lasts is in :mod:`utils.training.run`; what it leaves, in
-:mod:`utils.training.checkpoint`, which takes a network apart by
-:mod:`utils.training.model_state`.
+:mod:`utils.training.checkpoint`, which describes a network by
+:mod:`utils.training.model_state` and writes it in the form of :mod:`utils.training.archive`.
+:mod:`utils.training.export` puts a checkpoint among those that come with the book.
 """
 
 from utils.training.checkpoint import (

@@ -43,6 +43,7 @@ from utils.data.cache import CacheError, ensure_writable, notice
 from utils.models.base import Network
 from utils.training.capabilities import bfloat16_is_fast, can_compile, choose_arithmetic
 from utils.training.checkpoint import holds_checkpoint, save_checkpoint
+from utils.training.model_state import as_network
 from utils.training.optimizers import (
     load_optimizers,
     make_optimizers,
@@ -361,9 +362,9 @@ def train(
         The experiment.
     output : path-like
         Folder of the run. It is created if needed. While the run lasts it holds
-        ``run.json`` and the state of the last epoch; at the end the checkpoint and its
-        manifest, beside ``run.json``. Checkpoints at the milestones of the recipe go to the
-        folder ``milestones`` in it.
+        ``run.json`` and the state of the last epoch; at the end ``run.json`` and the
+        checkpoint. Checkpoints at the milestones of the recipe go to the folder
+        ``milestones`` in it.
     command : str
         The command that makes this run, for the manifest.
     name : str, optional
@@ -399,7 +400,7 @@ def train(
     limit = None if minutes is None else time.monotonic() + 60 * minutes
     with torch.random.fork_rng(), _threads(threads):
         torch.manual_seed(task.seed)
-        model = cast(Network, task.build_model()).train()
+        model = as_network(task.build_model()).train()
         run.unfinished(run_configuration(task, model, None), resume)  # before data are loaded
         data = task.load_data()
         _check_sizes(recipe.batch_size, data.training_size, devices)

@@ -1,181 +1,114 @@
-"""What a checkpoint keeps of a network: how to build it again, and what it has learned.
-
-The first is a description, made of the class of the network and the dataclass it was built
-from; the second is a dictionary of tensors. Both are read from the network by the functions
-here, and put back by them.
-"""
+"""What a checkpoint says of a network, so that the same one can be built again."""
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
-import json
+import sys
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, TypeGuard, cast
+from typing import Any, TypeGuard, cast, get_type_hints
 
-from torch import Tensor, nn
+from torch import nn
 
 import utils
+from utils.models.base import Network, NetworkConfig
 
-__all__ = ["build_model", "describe_model", "learned_state", "load_learned_state"]
+__all__ = ["as_network", "build_model", "describe_model"]
 
 _MODELS = "utils.models."
 
 
-def learned_state(model: nn.Module) -> dict[str, Tensor]:
-    """Return what a model has learned, as contiguous tensors on the CPU.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        Any module. If it has a method ``checkpoint_state``, that method decides what counts
-        as learned (the rotation network leaves out the filters e2cnn expands from the
-        parameters); otherwise everything in its ``state_dict`` does.
-
-    Returns
-    -------
-    dict of str to torch.Tensor
-        Copies, which later training steps do not change.
-    """
-    own = getattr(model, "checkpoint_state", None)
-    state = own() if callable(own) else model.state_dict()
-    return {
-        name: tensor.detach().cpu().clone().contiguous()
-        for name, tensor in cast(Mapping[str, Tensor], state).items()
-    }
-
-
-def load_learned_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Load what :func:`learned_state` returned; the mode of the model stays as it was.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        A module of the same configuration.
-    state : mapping of str to torch.Tensor
-        Every tensor the model learns, and no other.
-
-    Raises
-    ------
-    ValueError
-        If a tensor is missing, unexpected, or of another shape.
-    """
-    own = getattr(model, "load_checkpoint_state", None)
-    if callable(own):
-        own(state)
-        return
-    try:
-        model.load_state_dict(dict(state), strict=True)
-    except RuntimeError as error:
-        detail = " ".join(str(error).split())
-        raise ValueError(f"the weights do not fit this model: {detail}") from error
+def as_network(model: nn.Module) -> Network:
+    """Return a model that can be kept as a checkpoint, or say what it lacks."""
+    config = getattr(model, "config", None)
+    if not isinstance(model, Network) or not isinstance(config, NetworkConfig):
+        raise TypeError(
+            f"{type(model).__name__} cannot be saved as a checkpoint: it must be a "
+            f"utils.models.base.Network that keeps the NetworkConfig it was built from as its "
+            f"attribute 'config'"
+        )
+    return model
 
 
 def describe_model(model: nn.Module) -> dict[str, Any]:
-    """Describe a model so that it can be built again: its class, its configuration, its size.
+    """Describe a network so that it can be built again: its class, its configuration, its size.
 
-    Parameters
-    ----------
-    model : torch.nn.Module
-        A module built from one frozen dataclass, which it keeps as ``model.config``.
+    The values of ``class``, ``config_class``, ``config`` and ``parameters`` (the number of
+    trainable numbers) are such that JSON can hold them.
 
-    Returns
-    -------
-    dict
-        ``class``, ``config_class``, ``config`` and ``parameters`` (the number of trainable
-        numbers), all of which JSON can hold.
-
-    Raises
-    ------
-    TypeError
-        If the model has no dataclass ``config``.
+    Examples
+    --------
+    >>> from utils.models.baselines import PlainCNN
+    >>> description = describe_model(PlainCNN())
+    >>> description["class"], description["config"]["latent"]
+    ('utils.models.baselines.PlainCNN', 24)
     """
-    config = getattr(model, "config", None)
-    if config is None or isinstance(config, type) or not dataclasses.is_dataclass(config):
-        raise TypeError(
-            f"{type(model).__name__} cannot be saved as a checkpoint: it must keep the dataclass "
-            f"it was built from as its attribute 'config'"
-        )
+    network = as_network(model)
     return {
-        "class": f"{type(model).__module__}.{type(model).__qualname__}",
-        "config_class": type(config).__name__,
-        "config": json.loads(json.dumps(dataclasses.asdict(cast(Any, config)))),
-        "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "class": _public_name(type(network)),
+        "config_class": type(network.config).__name__,
+        "config": network.config.to_dict(),
+        "parameters": sum(p.numel() for p in network.parameters() if p.requires_grad),
     }
 
 
 def build_model(
-    manifest: Mapping[str, Any], where: Path, model_class: type[nn.Module] | None
-) -> nn.Module:
-    """Build the model a manifest describes, with weights from the global random state.
+    manifest: Mapping[str, Any], where: object, model_class: type[nn.Module] | None
+) -> Network:
+    """Build the network a manifest describes, with weights from the global random state.
 
-    Parameters
-    ----------
-    manifest : mapping
-        The manifest of a checkpoint; its ``model`` is what :func:`describe_model` returned.
-    where : pathlib.Path
-        The file of the checkpoint, for the errors.
-    model_class : type or None
-        The class to build; None for the one that is named, which must live in
-        ``utils.models``.
-
-    Returns
-    -------
-    torch.nn.Module
-        The network.
-
-    Raises
-    ------
-    TypeError
-        If ``model_class`` is not a class of networks.
-    ValueError
-        If the class or the configuration that is named cannot be used.
+    Its class is `model_class`, or else the one that is named, which must live in
+    ``utils.models``. What is wrong is said of `where`.
     """
     description = manifest["model"]
-    if model_class is not None and not _is_model_class(model_class):
-        raise TypeError(
-            f"model_class must be a class of networks, a subclass of torch.nn.Module, not "
-            f"{model_class!r}"
-        )
     if model_class is None:
-        module_name, _, class_name = str(description["class"]).rpartition(".")
-        if not module_name.startswith(_MODELS):
-            raise ValueError(
-                f"{where} names the model class {description['class']}, which is not in "
-                f"utils.models; pass model_class to say which class to build"
-            )
-        try:
-            found = getattr(importlib.import_module(module_name), class_name)
-        except (ImportError, AttributeError) as error:
-            raise ValueError(
-                f"{where} needs the model class {description['class']}, which this version of "
-                f"utils ({utils.__version__}) does not have; the checkpoint was made with "
-                f"version {manifest['versions'].get('utils', 'unknown')}"
-            ) from error
-        if not _is_model_class(found):
-            raise ValueError(f"{where} names {description['class']}, which is not a model class")
-        model_class = found
-    config_class = getattr(
-        importlib.import_module(model_class.__module__), str(description["config_class"]), None
-    )
-    if not isinstance(config_class, type) or not dataclasses.is_dataclass(config_class):
+        model_class = _named_class(str(description["class"]), manifest, where)
+    elif not _is_model_class(model_class):
+        raise TypeError(
+            f"model_class must be a class of networks, a subclass of "
+            f"utils.models.base.Network, not {model_class!r}"
+        )
+    config_class = get_type_hints(model_class)["config"]
+    if config_class.__name__ != description["config_class"]:
         raise ValueError(
-            f"{where} belongs to the configuration class {description['config_class']}, which is "
-            f"not beside {model_class.__name__}; it is a checkpoint of another model"
+            f"{where} is a checkpoint of {description['class']}, from whose "
+            f"{description['config_class']} no {model_class.__name__} can be built, which takes a "
+            f"{config_class.__name__}"
         )
     try:
-        config = config_class(**description["config"])
+        config = config_class.from_dict(description["config"])
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where} holds a configuration that cannot be used: {error}") from error
-    try:
-        return cast(Any, model_class)(config)
-    except TypeError as error:
+    return cast(Any, model_class)(config)
+
+
+def _named_class(full_name: str, manifest: Mapping[str, Any], where: object) -> type[Network]:
+    """Return a class of ``utils.models`` by its name."""
+    module_name, _, class_name = full_name.rpartition(".")
+    if not module_name.startswith(_MODELS):
         raise ValueError(
-            f"{where} is a checkpoint of {description['class']}, from which no "
-            f"{model_class.__name__} can be built: {error}"
+            f"{where} names the model class {full_name}, which is not in utils.models; pass "
+            f"model_class to say which class to build"
+        )
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"{where} needs the model class {full_name}, which this version of utils "
+            f"({utils.__version__}) does not have; the checkpoint was made with version "
+            f"{manifest['versions'].get('utils', 'unknown')}"
         ) from error
+    if not _is_model_class(found):
+        raise ValueError(f"{where} names {full_name}, which is not a model class")
+    return found
 
 
-def _is_model_class(found: Any) -> TypeGuard[type[nn.Module]]:
-    return isinstance(found, type) and issubclass(found, nn.Module)
+def _public_name(kind: type) -> str:
+    """Name a class by the outermost package that offers it, wherever in it the class is written."""
+    parts = kind.__module__.split(".")
+    packages = (".".join(parts[:end]) for end in range(1, len(parts)))
+    offering = (p for p in packages if getattr(sys.modules[p], kind.__name__, None) is kind)
+    return f"{next(offering, kind.__module__)}.{kind.__qualname__}"
+
+
+def _is_model_class(found: Any) -> TypeGuard[type[Network]]:
+    return isinstance(found, type) and issubclass(found, Network)

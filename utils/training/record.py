@@ -21,6 +21,8 @@ from utils.training.task import Task
 
 __all__ = ["Record", "run_configuration"]
 
+OTHER = "choose another --output"
+AWAY = f"{OTHER} or move the folder away"
 _FORMAT = 3
 
 
@@ -87,12 +89,9 @@ class Record:
                 return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
-                f"{path} is damaged, so the run in it cannot be continued; choose another "
-                f"--output or move the folder away"
+                f"{path} is damaged, so the run in it cannot be continued; {AWAY}"
             ) from error
-        raise ValueError(
-            f"{path} was written by another version of the book; choose another --output"
-        )
+        raise ValueError(f"{path} was written by another version of the book; {OTHER}")
 
     def check_configuration(self, configuration: Mapping[str, Any], folder: Path) -> None:
         """Refuse a run of another configuration; data that are not loaded yet are passed over."""
@@ -104,20 +103,17 @@ class Record:
             key, old, new = difference
             raise ValueError(
                 f"{folder} holds a run of another configuration ({key} is {old} there and {new} "
-                f"here); choose another --output or move the folder away"
+                f"here); {AWAY}"
             )
 
     def check_unfinished(self, resume: bool, folder: Path) -> None:
         """Refuse a run that is finished, or that is not to be continued."""
         if self.status == "finished":
-            raise ValueError(
-                f"{folder} holds this run already, finished; choose another --output or move the "
-                f"folder away to train it again"
-            )
+            raise ValueError(f"{folder} holds this run already, finished; {AWAY} to train it again")
         if not resume:
             raise ValueError(
                 f"{folder} holds an unfinished run; leave out --no-resume to continue it, or "
-                f"choose another --output"
+                f"{OTHER}"
             )
 
 

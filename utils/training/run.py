@@ -16,8 +16,9 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor
 
-from utils.data.cache import sha256_of, write_atomically
-from utils.training.record import Record
+from utils.data.cache import sha256_of
+from utils.training.archive import write_bytes
+from utils.training.record import AWAY, OTHER, Record
 
 __all__ = ["Run"]
 
@@ -26,15 +27,7 @@ MILESTONES = "milestones"
 
 
 class Run:
-    """The folder of one run: ``run.json`` and the state of the last epoch.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The folder, which need not exist.
-    name : str
-        Name of the checkpoint that the run leaves.
-    """
+    """The folder of one run, which need not exist, and the name of the checkpoint it leaves."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder = folder
@@ -43,16 +36,10 @@ class Run:
         self._lock: int | None = None
 
     def unfinished(self, configuration: Mapping[str, Any], resume: bool) -> Record | None:
-        """Return the record of an unfinished run of this configuration, None if there is none.
+        """Return the record of an unfinished run of this configuration, or None if there is none.
 
-        Anything else in the folder that would be in the way is refused with a ValueError.
-
-        Parameters
-        ----------
-        configuration : mapping
-            What :func:`utils.training.record.run_configuration` returned.
-        resume : bool
-            Whether an unfinished run is to be continued. If false, it is refused.
+        A finished run, one of another configuration, and anything that cannot be continued is
+        refused with a ValueError that says what to do; without `resume`, so is an unfinished one.
         """
         if self.folder.exists() and not self.folder.is_dir():
             raise ValueError(f"{self.folder} is a file, but --output must name a folder")
@@ -69,9 +56,9 @@ class Run:
     def _check_free(self) -> None:
         """Refuse a folder without a record that holds what this run would write."""
         marks = sorted((self.folder / MILESTONES).glob(f"{self.name}-epoch*"))
-        for path in (self.checkpoint, self.checkpoint.with_suffix(".json"), *marks):
+        for path in (self.checkpoint, *marks):
             if path.exists():
-                raise ValueError(f"{path} exists and is not replaced; choose another --output")
+                raise ValueError(f"{path} exists and is not replaced; {OTHER}")
 
     @property
     def checkpoint(self) -> Path:
@@ -79,28 +66,11 @@ class Run:
         return self.folder / f"{self.name}.safetensors"
 
     def milestone(self, epoch: int) -> Path:
-        """Return the file that the weights after so many epochs are written to.
-
-        Parameters
-        ----------
-        epoch : int
-            Number of epochs done.
-
-        Returns
-        -------
-        pathlib.Path
-            A file in the folder ``milestones``.
-        """
+        """Return the file that the weights after so many epochs are written to."""
         return self.folder / MILESTONES / f"{self.name}-epoch{epoch}.safetensors"
 
     def acquire(self) -> None:
-        """Keep a second process away from the folder for as long as this one lives.
-
-        Raises
-        ------
-        ValueError
-            If another process trains in the folder.
-        """
+        """Keep a second process away from the folder for as long as this one lives."""
         try:
             import fcntl
         except ImportError:  # no such locks on this system
@@ -111,8 +81,7 @@ class Run:
         except OSError:
             self.release()
             raise ValueError(
-                f"another process is training in {self.folder}; wait for it or choose another "
-                f"--output"
+                f"another process is training in {self.folder}; wait for it or {OTHER}"
             ) from None
 
     def release(self) -> None:
@@ -123,33 +92,22 @@ class Run:
 
     def write(self, record: Record) -> None:
         """Replace the record of the run on disk."""
-        content = record.to_json().encode()
-        write_atomically(self.path, lambda stream: _discard(stream.write(content)))
+        write_bytes(self.path, record.to_json().encode())
 
     def save_state(self, record: Record, tensors: dict[str, Tensor]) -> Record:
         """Write the tensors under a new name, point to them, and only then drop the old ones.
 
-        Returns
-        -------
-        Record
-            The record as written, which points to the tensors.
+        Returns the record as written, which points to the tensors.
         """
         path = self.folder / f"epoch-{record.epoch:04d}.safetensors"
-        content = safetensors.torch.save(tensors)
-        digest = write_atomically(path, lambda stream: _discard(stream.write(content)))
+        digest = write_bytes(path, safetensors.torch.save(tensors))
         record = dataclasses.replace(record, state={"file": path.name, "sha256": digest})
         self.write(record)
         self.drop_states(keep=path)
         return record
 
     def drop_states(self, keep: Path | None = None) -> None:
-        """Delete the states of all epochs but one.
-
-        Parameters
-        ----------
-        keep : pathlib.Path, optional
-            The state that stays; none if not given.
-        """
+        """Delete the states of all epochs, except one."""
         for path in self.folder.glob("epoch-????.safetensors"):
             if path != keep:
                 path.unlink(missing_ok=True)
@@ -161,10 +119,6 @@ class Run:
         if not path.exists() or sha256_of(path) != record.state["sha256"]:
             raise ValueError(
                 f"{path}, the state of the unfinished run, is missing or damaged, so the run "
-                f"cannot be continued; choose another --output or move the folder away"
+                f"cannot be continued; {AWAY}"
             )
         return safetensors.torch.load_file(path)
-
-
-def _discard(_: object) -> None:
-    return None
