@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 import torch
 
 from utils.training import capabilities
-from utils.training.capabilities import bfloat16_is_fast, can_compile, choose_arithmetic
+from utils.training.capabilities import bfloat16_is_fast, choose_arithmetic
 
 
 @pytest.mark.parametrize(
@@ -37,37 +38,51 @@ def test_a_gpu_is_asked_and_emulation_does_not_count(
 
 
 FLAGS = Path("/proc/cpuinfo")
+AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+}
+
+
+def alone(code: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run code after the file under test, which imports torch and nothing else of the book."""
+    start = f"import sys, runpy; globals().update(runpy.run_path({capabilities.__file__!r}))\n"
+    return subprocess.run(
+        [sys.executable, "-c", start + code, *words],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
 
 
 @pytest.mark.skipif(not FLAGS.exists(), reason="needs the flags of the processor")
+@pytest.mark.skipif(any(os.environ.get(n) for n in AVX2), reason="the libraries are held back")
 def test_this_processor_measures_as_its_flags_say() -> None:
-    """The units for bfloat16 are called amx_bf16 and avx512_bf16; without them it is emulated."""
+    """The units for bfloat16 are called amx_bf16 and avx512_bf16; without them it is emulated.
+
+    One of some trials has to see which it is, whatever else the processor is doing: a unit takes
+    half the time of single precision, and emulation takes several times as long.
+    """
     words = FLAGS.read_text(encoding="utf-8").split()
     if "flags" not in words:
         pytest.skip("not an x86 processor")
-    began = time.process_time()
-    fast = bfloat16_is_fast()
-    assert time.process_time() - began < 1
-    assert fast == bool({"amx_bf16", "avx512_bf16"} & set(words))
+    found, took = [], []
+    for _ in range(5):
+        began = time.process_time()
+        found.append(bfloat16_is_fast())
+        took.append(time.process_time() - began)
+    has_units = bool({"amx_bf16", "avx512_bf16"} & set(words))
+    assert any(found) if has_units else not all(found)
+    assert min(took) < 1
 
 
 @pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="no AVX2 to emulate")
 def test_an_emulated_avx2_machine_is_seen_as_one() -> None:
     """The libraries can be told to use less than the processor has."""
-    words = {
-        "ATEN_CPU_CAPABILITY": "avx2",
-        "ONEDNN_MAX_CPU_ISA": "AVX2",
-        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-    }
-    code = "from utils.training.capabilities import *; print(bfloat16_is_fast())"
-    ended = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **words},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
+    ended = alone("print(all(bfloat16_is_fast() for _ in range(3)))", **AVX2)
     assert ended.stdout == "False\n"
 
 
@@ -100,36 +115,31 @@ def test_the_choice(began: str | None, fast: bool, used: str, words: str | None)
         assert "\n" not in message
 
 
-COMPILE = "from utils.training.capabilities import can_compile; print(can_compile())"
+HEADER = Path(sysconfig.get_path("include"), "Python.h")
+COMPILE = """
+from torch._inductor import config
+print(can_compile())
+for path in sys.argv[1:]:
+    config.cpp.cxx = (None, path)
+    print(can_compile())
+"""
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 @pytest.mark.skipif(
     " " in torch.__file__, reason="PyTorch's libraries are not found in a folder with a space"
 )
-def test_the_trial_of_the_compiler_sees_that_there_is_one() -> None:
-    assert can_compile()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("compiler", ["nowhere/g++", "broken"])
-def test_the_trial_of_the_compiler_sees_that_there_is_none(compiler: str, tmp_path: Path) -> None:
-    """Also when an earlier process compiled; nothing but the compiler itself complains."""
-    path = tmp_path / compiler
-    if compiler == "broken":
-        path.write_text('#!/bin/sh\necho "fatal error: Python.h" >&2\nexit 1\n')
-        path.chmod(0o755)
-    ended = subprocess.run(
-        [sys.executable, "-c", COMPILE],
-        env={**os.environ, "CXX": str(path)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=True,
-    )
-    assert ended.stdout == "False\n"
-    assert ended.stderr in ("", "fatal error: Python.h\n")
+def test_the_trial_of_the_compiler_sees_whether_there_is_one(tmp_path: Path) -> None:
+    """None is seen also after one compiled; nothing but the compiler itself complains."""
+    broken = tmp_path / "broken"
+    broken.write_text('#!/bin/sh\necho "fatal error: Python.h" >&2\nexit 1\n')
+    broken.chmod(0o755)
+    there = shutil.which(os.environ.get("CXX", "g++")) is not None and HEADER.exists()
+    ended = alone(COMPILE, str(tmp_path / "nowhere" / "g++"), str(broken))
+    works, *others = ended.stdout.split()
+    assert works == "True" or not there
+    assert others == ["False", "False"]
+    assert set(ended.stderr.splitlines()) <= {"fatal error: Python.h"}
 
 
 def test_a_product_takes_time() -> None:

@@ -15,7 +15,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -32,7 +32,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
 
 
-def _positive(kind: type, least: float = 0.0) -> object:
+def _number(kind: type, least: float) -> Callable[[str], float]:
     def convert(text: str) -> float:
         """Return the number that a word of the command stands for."""
         try:
@@ -49,17 +49,8 @@ def _positive(kind: type, least: float = 0.0) -> object:
 def make_parser(experiment: str | None = None) -> tuple[argparse.ArgumentParser, list[str]]:
     """Make the parser of the command line.
 
-    Parameters
-    ----------
-    experiment : str, optional
-        If given, the options of this experiment are added to the common ones.
-
-    Returns
-    -------
-    parser : argparse.ArgumentParser
-        The parser.
-    options : list of str
-        Names of the options of the experiment.
+    Returns the parser and the names of the options of the experiment, which are added to the
+    common ones if it is given.
     """
     from utils.training.presets import EXPERIMENTS
 
@@ -81,15 +72,16 @@ def make_parser(experiment: str | None = None) -> tuple[argparse.ArgumentParser,
     parser.add_argument("task", nargs="?", help="what to train, see below")
     parser.add_argument("--list", action="store_true", help="list tasks and presets, and stop")
     parser.add_argument("--preset", help="which data, network and recipe, see below")
+
     parser.add_argument(
         "--seed",
-        type=_positive(int),  # type: ignore[arg-type]
+        type=_number(int, 0),
         default=0,
         help="seed of weights, order, augmentation and noise (default: 0)",
     )
     parser.add_argument(
         "--epochs",
-        type=_positive(int, 1),  # type: ignore[arg-type]
+        type=_number(int, 1),
         help="passes over the training data (default: the preset's)",
     )
     parser.add_argument(
@@ -98,13 +90,11 @@ def make_parser(experiment: str | None = None) -> tuple[argparse.ArgumentParser,
         help="arithmetic; native takes bfloat16 where it is fast (default: the preset's)",
     )
     parser.add_argument(
-        "--output",
-        type=Path,
-        help="folder of the run (default: runs/TASK-PRESET-seedSEED)",
+        "--output", type=Path, help="folder of the run (default: runs/TASK-PRESET-seedSEED)"
     )
     parser.add_argument(
         "--devices",
-        type=_positive(int, 1),  # type: ignore[arg-type]
+        type=_number(int, 1),
         default=1,
         help="number of processes, each on its own core or GPU (default: 1)",
     )
@@ -116,13 +106,13 @@ def make_parser(experiment: str | None = None) -> tuple[argparse.ArgumentParser,
     )
     parser.add_argument(
         "--threads",
-        type=_positive(int, 1),  # type: ignore[arg-type]
+        type=_number(int, 1),
         default=1,
         help="threads of each process; only 1 gives the same bits every time (default: 1)",
     )
     parser.add_argument(
         "--minutes",
-        type=_positive(float, 1e-3),  # type: ignore[arg-type]
+        type=_number(float, 1e-3),
         help="stop before an epoch that would pass this limit; the same command continues",
     )
     parser.add_argument(
@@ -141,22 +131,17 @@ def make_parser(experiment: str | None = None) -> tuple[argparse.ArgumentParser,
 def command_of(
     arguments: argparse.Namespace, parser: argparse.ArgumentParser, options: Sequence[str] = ()
 ) -> str:
-    """Return the command that makes the same run, without what belongs to this machine.
+    """Return the command that makes the same run, for the manifest.
 
     Parameters
     ----------
     arguments : argparse.Namespace
         The parsed command line.
     parser : argparse.ArgumentParser
-        The parser it came from, for the defaults.
+        The parser it came from: options at its defaults are left out, and so is what belongs to
+        this machine (the output folder, the time limit, the progress bar).
     options : sequence of str
         Names of the options of the experiment.
-
-    Returns
-    -------
-    str
-        The command, for the manifest. Options at their defaults are left out, and so are
-        the output folder, the time limit and the progress bar.
     """
     words = ["python", "-m", "utils.training", arguments.task, "--preset", arguments.preset]
     words += ["--seed", str(arguments.seed)]
@@ -188,18 +173,10 @@ def _task_of(argv: Sequence[str]) -> str | None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
+    """Run the command line, or the words that are given in its place.
 
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        The words after the program's name; those of the process if not given.
-
-    Returns
-    -------
-    int
-        0 if the run finished or its time was up, 2 if something was wrong, 130 if it was
-        interrupted from the keyboard.
+    Returns 0 if the run finished or its time was up, 2 if something was wrong, 130 if it was
+    interrupted from the keyboard.
     """
     argv = sys.argv[1:] if argv is None else argv
     parser, options = make_parser(_task_of(argv))

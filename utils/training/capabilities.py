@@ -36,18 +36,7 @@ _WORTH_IT = 0.8
 
 
 def product_seconds(dtype: torch.dtype) -> float:
-    """Return how long the processor takes for a product of two matrices of 256 x 256.
-
-    Parameters
-    ----------
-    dtype : torch.dtype
-        Type of the numbers.
-
-    Returns
-    -------
-    float
-        Seconds of wall time, the least of three after a first one that does not count.
-    """
+    """Return the time of a product of two matrices of 256 x 256: the least of three, warmed up."""
     left, right = (torch.full((_SIDE, _SIDE), 0.5, dtype=dtype) for _ in range(2))
     taken = []
     for _ in range(1 + _TRIALS):
@@ -62,19 +51,10 @@ def bfloat16_is_fast(
 ) -> bool:
     """Say whether products of matrices are faster in bfloat16 than in single precision.
 
-    Parameters
-    ----------
-    accelerator : {"cpu", "cuda"}
-        Where. A processor is measured, with as many threads as torch may use; a GPU is asked.
-    seconds : callable
-        Measures a product in a type of numbers.
-
-    Returns
-    -------
-    bool
-        On a processor, whether bfloat16 takes at most 0.8 of the time: mixed precision also
-        has to convert. Units for bfloat16 take half or less, and emulation takes longer than
-        single precision, so that the answer is not a matter of chance.
+    A GPU is asked. A processor is measured by ``seconds``, with as many threads as torch may
+    use: bfloat16 has to take at most 0.8 of the time, for mixed precision also has to convert.
+    Units for bfloat16 take half or less, and emulation takes longer than single precision, so
+    that the answer is not a matter of chance.
 
     Examples
     --------
@@ -142,16 +122,8 @@ def choose_arithmetic(
 def can_compile(accelerator: str = "cpu") -> bool:
     """Say whether ``torch.compile`` works, by compiling a function of one line.
 
-    Parameters
-    ----------
-    accelerator : {"cpu", "cuda"}
-        Where the function is to run.
-
-    Returns
-    -------
-    bool
-        False if it fails, whatever the reason: no C++ compiler, no headers of Python, no
-        folder to compile in.
+    False if it fails, whatever the reason: no C++ compiler, no headers of Python, no folder to
+    compile in.
     """
     number = 1 + secrets.randbelow(10**9) / 1e9  # never seen, so that no old result answers
 

@@ -59,11 +59,6 @@ def orthogonalized(
     eps : float
         Smallest norm that a matrix is divided by.
 
-    Returns
-    -------
-    torch.Tensor
-        Shape ``(N, a, b)``.
-
     Examples
     --------
     >>> import torch
@@ -105,18 +100,7 @@ class Muon(torch.optim.Muon):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Move every matrix that has a gradient.
-
-        Parameters
-        ----------
-        closure : callable, optional
-            Computes loss and gradients anew.
-
-        Returns
-        -------
-        float or None
-            What the closure returned.
-        """
+        """Move every matrix that has a gradient; return what ``closure``, if given, returned."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -151,24 +135,17 @@ class Muon(torch.optim.Muon):
 def make_optimizers(model: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Make the optimisers that a recipe asks for.
 
-    Parameters
-    ----------
-    model : torch.nn.Module
-        The network.
-    recipe : utils.training.recipe.Recipe
-        How it is optimised.
-
     Returns
     -------
     list of torch.optim.Optimizer
         One, or with ``muon`` two: AdamW first, then Muon. Together they hold every trainable
-        parameter once.
+        parameter once. With ``muon``, the network has to have a method ``hidden_matrices``.
 
-    Raises
-    ------
-    ValueError
-        If the recipe asks for Muon and the network does not say which of its parameters are
-        hidden matrices.
+    Examples
+    --------
+    >>> recipe = Recipe(epochs=1, batch_size=8, learning_rate=1e-3)
+    >>> [type(optimizer).__name__ for optimizer in make_optimizers(nn.Linear(2, 2), recipe)]
+    ['AdamW']
     """
     trainable = [p for p in model.parameters() if p.requires_grad]
     matrices: list[Tensor] = []
@@ -194,18 +171,9 @@ def make_optimizers(model: nn.Module, recipe: Recipe) -> list[torch.optim.Optimi
 
 
 def optimizer_tensors(optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
-    """Return what optimisers remember of each parameter.
+    """Return what optimisers remember of each parameter, as copies on the CPU.
 
-    Parameters
-    ----------
-    optimizers : sequence of torch.optim.Optimizer
-        The optimisers, in the order of :func:`make_optimizers`.
-
-    Returns
-    -------
-    dict of str to torch.Tensor
-        Copies on the CPU. A key names the optimiser, the number of the parameter and the
-        quantity.
+    A key names the optimiser, the number of the parameter and the quantity.
     """
     return {
         f"{_prefix(number)}{index}.{key}": torch.as_tensor(value)
@@ -222,18 +190,7 @@ def optimizer_tensors(optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, 
 def optimizer_settings(
     optimizers: Sequence[torch.optim.Optimizer],
 ) -> list[list[dict[str, Any]]]:
-    """Return the settings of optimisers as something JSON can hold.
-
-    Parameters
-    ----------
-    optimizers : sequence of torch.optim.Optimizer
-        The optimisers.
-
-    Returns
-    -------
-    list of list of dict
-        The parameter groups of each.
-    """
+    """Return the parameter groups of each optimiser as something JSON can hold."""
     return [optimizer.state_dict()["param_groups"] for optimizer in optimizers]
 
 
@@ -242,12 +199,10 @@ def load_optimizers(
     tensors: Mapping[str, Tensor],
     settings: Sequence[list[dict[str, Any]]],
 ) -> None:
-    """Put optimisers into the state that was saved.
+    """Put optimisers, made for the same model and recipe, into the state that was saved.
 
     Parameters
     ----------
-    optimizers : sequence of torch.optim.Optimizer
-        Optimisers as :func:`make_optimizers` makes them for the same model and recipe.
     tensors : mapping of str to torch.Tensor
         What :func:`optimizer_tensors` returned; keys of anything else are passed over.
     settings : sequence of list of dict

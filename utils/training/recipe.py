@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
+from utils._checks import check_choice, check_whole
 from utils.training.capabilities import Precision
 
-__all__ = ["Optimizer", "Recipe", "Storage"]
+__all__ = ["Optimizer", "Recipe", "Storage", "require_whole"]
 
 Optimizer = Literal["adamw", "muon"]
 """AdamW for everything, or Muon for the matrices between hidden layers."""
@@ -54,13 +55,14 @@ class Recipe:
         stored.
     milestones : tuple of int
         Numbers of epochs, increasing, after which the weights are kept as a checkpoint of
-        their own, beside the one at the end. They are points on the way of one training, with
-        one schedule. Those from the last epoch on are left out.
+        their own, beside the one at the end. The training goes on with the exact weights and
+        one schedule: it ends where it would have ended without. Milestones from the last epoch
+        on are left out.
 
-    Raises
-    ------
-    ValueError
-        If a number lies outside its range.
+    Examples
+    --------
+    >>> Recipe(epochs=2, batch_size=64, learning_rate=5e-3).optimizer
+    'adamw'
     """
 
     epochs: int
@@ -77,39 +79,35 @@ class Recipe:
     milestones: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check every field."""
+        """Check every field, and turn a list of milestones (from JSON) into a tuple."""
         for name in ("epochs", "batch_size"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+            require_whole(getattr(self, name), name)
         for name in ("learning_rate", "matrix_learning_rate"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)!r}")
+        if self.clip is not None and not 0 < self.clip < math.inf:
+            raise ValueError(f"clip must be positive or None, not {self.clip!r}")
         if not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"weight_decay must not be negative: {self.weight_decay!r}")
         if not 0 < self.warmup < 1:
             raise ValueError(f"warmup must lie between 0 and 1, not {self.warmup!r}")
-        if self.clip is not None and not 0 < self.clip < math.inf:
-            raise ValueError(f"clip must be positive or None, not {self.clip!r}")
-        for name, choices in (
-            ("precision", get_args(Precision)),
-            ("optimizer", get_args(Optimizer)),
-            ("storage", get_args(Storage)),
-        ):
-            if getattr(self, name) not in choices:
-                raise ValueError(
-                    f"{name} must be {' or '.join(choices)}, not {getattr(self, name)!r}"
-                )
-        self._check_milestones()
-
-    def _check_milestones(self) -> None:
-        """Check the milestones, and turn a list of them (from JSON) into a tuple."""
-        given = self.milestones
+        check_choice(self.precision, "precision", get_args(Precision))
+        check_choice(self.optimizer, "optimizer", get_args(Optimizer))
+        check_choice(self.storage, "storage", get_args(Storage))
+        given: Any = self.milestones
         numbers = given if isinstance(given, (tuple, list)) else (None,)
         whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in numbers)
-        if not whole or any(a >= b for a, b in itertools.pairwise(cast(Any, numbers))):
+        if not whole or any(a >= b for a, b in itertools.pairwise(numbers)):
             raise ValueError(
                 f"milestones must be increasing whole numbers of at least 1, such as (1, 2, 4), "
                 f"not {given!r}"
             )
         object.__setattr__(self, "milestones", tuple(numbers))
+
+
+def require_whole(value: Any, what: str, smallest: int = 1, largest: int | None = None) -> None:
+    """Refuse what is no whole number within limits with a ValueError, whatever its type."""
+    try:
+        check_whole(value, what, smallest, largest)
+    except TypeError as error:
+        raise ValueError(str(error)) from None

@@ -2,19 +2,22 @@
 
 The training loop is given a :class:`Task`, which loads its data as a :class:`TaskData`. Both are
 protocols: nothing has to inherit from them. The experiments of the book are in
-:mod:`utils.training.tasks`.
+:mod:`utils.training.tasks`; what they have in common is :class:`NetworkTask`.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, ClassVar, Literal, Protocol, cast, get_type_hints
 
 from torch import Tensor, nn
 
+from utils.models.base import Network, NetworkConfig
 from utils.training.recipe import Recipe
 
-__all__ = ["Batch", "Split", "Task", "TaskData"]
+__all__ = ["Batch", "NetworkTask", "Split", "Task", "TaskData"]
 
 Batch = tuple[Tensor, ...]
 """Tensors that share their first dimension, one row an example."""
@@ -35,7 +38,7 @@ class TaskData(Protocol):
         """What the manifest says about the data; must hold a ``checksum``."""
 
     def training_batch(self, rows: Tensor, epoch: int) -> Batch:
-        """Return training examples.
+        """Return training examples, tensors with first dimension ``B``.
 
         Parameters
         ----------
@@ -45,27 +48,14 @@ class TaskData(Protocol):
             The epoch, counted from 0. Augmentation must depend on nothing but the task, the
             epoch and the row (see :func:`utils.training.seeding.epoch_generator`), so
             that every process and every continued run sees the same examples.
-
-        Returns
-        -------
-        tuple of torch.Tensor
-            Tensors with first dimension ``B``.
         """
 
     def evaluation(self, split: Split) -> Batch:
         """Return all examples of the validation or the test data.
 
-        Parameters
-        ----------
-        split : {"validation", "test"}
-            Which data. The validation data are looked at after every epoch, the test data
-            after the last, and for the manifest at the milestones of the recipe; nothing in
-            the training depends on them.
-
-        Returns
-        -------
-        tuple of torch.Tensor
-            Tensors that share their first dimension.
+        The validation data are looked at after every epoch, the test data after the last, and
+        for the manifest at the milestones of the recipe; nothing in the training depends on
+        them.
         """
 
 
@@ -98,10 +88,13 @@ class Task(Protocol):
         """Load and check the data, or say in one sentence what is missing."""
 
     def build_model(self) -> nn.Module:
-        """Build the network with weights from the global random state."""
+        """Build the network with weights from the global random state.
+
+        It is a :class:`utils.models.base.Network`, which says what of it was learned.
+        """
 
     def loss(self, model: nn.Module, batch: Batch, progress: float) -> Tensor:
-        """Return the mean loss over a batch.
+        """Return the mean loss over a batch, a scalar.
 
         Parameters
         ----------
@@ -113,15 +106,10 @@ class Task(Protocol):
         progress : float
             Share of the training steps already taken, from 0 to 1, for losses whose weights
             change on the way.
-
-        Returns
-        -------
-        torch.Tensor
-            A scalar.
         """
 
     def metrics(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
-        """Return what to measure, one number an example; the loop takes the means.
+        """Return what to measure, each of shape ``(B,)``; the loop takes the means.
 
         Parameters
         ----------
@@ -129,9 +117,50 @@ class Task(Protocol):
             The network itself, in evaluation mode and without gradients.
         batch : tuple of torch.Tensor
             Evaluation examples, on the device of the model.
-
-        Returns
-        -------
-        mapping of str to torch.Tensor
-            Each tensor of shape ``(B,)``.
         """
+
+
+@dataclass(frozen=True)
+class NetworkTask(ABC):
+    """What the tasks of the book have in common: a preset, a recipe, a network and a seed.
+
+    Parameters
+    ----------
+    preset : str
+        Name of the preset.
+    recipe : Recipe
+        How the network is optimised.
+    network : NetworkConfig or mapping
+        The configuration of the network. A mapping of the fields that differ from its defaults
+        becomes one when the task is made.
+    seed : int
+        Seed of the run. Which data are held out does not depend on it.
+    """
+
+    name: ClassVar[str]
+
+    preset: str
+    recipe: Recipe
+    _: KW_ONLY
+    network: NetworkConfig | Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the settings; a subclass that checks its own calls this too."""
+        if isinstance(self.network, Mapping):
+            kind = get_type_hints(self.network_class())["config"]
+            object.__setattr__(self, "network", kind.from_dict(self.network))
+
+    @abstractmethod
+    def network_class(self) -> type[Network]:
+        """Return the class of the network; it is made from its ``config``."""
+
+    def build_model(self) -> Network:
+        """Build the network with weights from the global random state."""
+        return cast(Any, self.network_class())(self.network)
+
+    def _check_weight(self, name: str) -> None:
+        """Refuse a weight in the loss that is negative or no number."""
+        value = getattr(self, name)
+        if not 0 <= value < float("inf"):
+            raise ValueError(f"{name} must be a number of at least 0, not {value!r}")

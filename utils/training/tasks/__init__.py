@@ -1,8 +1,9 @@
 """The experiments of the book, one file each, as tasks of the training loop.
 
-:mod:`~utils.training.tasks.rotated_mnist` classifies turned digits, and holds the digits that the
-others share; :mod:`~utils.training.tasks.digit_vae` encodes them without labels;
-:mod:`~utils.training.tasks.digit_zoo` classifies them with networks of many kinds;
+:mod:`~utils.training.tasks.rotated_mnist` classifies turned digits;
+:mod:`~utils.training.tasks.digit_vae` encodes them without labels;
+:mod:`~utils.training.tasks.digit_zoo` classifies them with networks of many kinds, and
+:mod:`~utils.training.tasks.digits` holds the digits that the three share.
 :mod:`~utils.training.tasks.qm9_vae` encodes molecular graphs.
 
 A new experiment is one file here with a class that has the members of

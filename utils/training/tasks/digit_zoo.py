@@ -16,11 +16,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from utils._checks import check_choice
 from utils.data.mnist import Digits
-from utils.training.recipe import Recipe
+from utils.models.base import Network
+from utils.models.zoo import CNN, MLP, Mixer, ViT
+from utils.training.recipe import require_whole
 from utils.training.seeding import epoch_generator
 from utils.training.task import Batch, Split
-from utils.training.tasks.rotated_mnist import DigitSettings, Part, RotatedDigitsData
+from utils.training.tasks.digits import DigitTask, Part, RotatedDigitsData, right_or_wrong
 
 __all__ = ["DigitZoo", "Species", "ZooData", "shifted"]
 
@@ -45,10 +48,10 @@ def shifted(images: Tensor, shifts: Tensor) -> Tensor:
     torch.Tensor
         Same shape.
 
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
+    Examples
+    --------
+    >>> shifted(torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]), torch.tensor([[0, 1]])).tolist()
+    [[[[0.0, 1.0], [0.0, 3.0]]]]
     """
     if images.ndim != 4 or tuple(shifts.shape) != (len(images), 2):
         raise ValueError(
@@ -68,7 +71,7 @@ def shifted(images: Tensor, shifts: Tensor) -> Tensor:
 class ZooData(RotatedDigitsData):
     """Digits that are turned and shifted for training, and held out both upright and turned.
 
-    The parameters are those of :class:`utils.training.tasks.rotated_mnist.RotatedDigitsData`,
+    The parameters are those of :class:`utils.training.tasks.digits.RotatedDigitsData`,
     and one more. With ``angles="none"`` only the training digits stay upright.
 
     Parameters
@@ -97,22 +100,7 @@ class ZooData(RotatedDigitsData):
         }
 
     def training_batch(self, rows: Tensor, epoch: int) -> Batch:
-        """Return training digits, augmented, and their labels.
-
-        Parameters
-        ----------
-        rows : torch.Tensor
-            Shape ``(B,)``, int64.
-        epoch : int
-            The epoch, counted from 0.
-
-        Returns
-        -------
-        images : torch.Tensor
-            Shape ``(B, 1, 28, 28)``.
-        labels : torch.Tensor
-            Shape ``(B,)``, int64.
-        """
+        """Return training digits, augmented, shape ``(B, 1, 28, 28)``, and their labels."""
         images, labels = super().training_batch(rows, epoch)
         if self.shift:
             # Drawn for all digits, so that the shift of one does not depend on its batch.
@@ -123,81 +111,41 @@ class ZooData(RotatedDigitsData):
         return images, labels
 
     def evaluation(self, split: Split) -> Batch:
-        """Return all digits of a split, upright and turned, and their labels.
-
-        Parameters
-        ----------
-        split : {"validation", "test"}
-            The split.
-
-        Returns
-        -------
-        upright, turned : torch.Tensor
-            Shape ``(N, 1, 28, 28)`` each.
-        labels : torch.Tensor
-            Shape ``(N,)``, int64.
-        """
+        """Return all digits of a split, upright and turned, ``(N, 1, 28, 28)``, and labels."""
         digits: Digits = getattr(self, split)
         return digits.images, self._images(split), digits.labels
 
 
-@dataclass(frozen=True)
-class DigitZoo(DigitSettings):
+@dataclass(frozen=True, kw_only=True)
+class DigitZoo(DigitTask):
     """Classify digits with one network of the zoo.
+
+    Beside these parameters it has those of :class:`utils.training.tasks.digits.DigitTask`. The
+    source is ``"mnist"`` or ``"small"``, and only the training digits follow ``angles``.
 
     Parameters
     ----------
-    preset : str
-        Name of the preset.
-    recipe : Recipe
-        How the network is optimised.
-    source, training_size, validation_size, test_size, angles, seed
-        As in :class:`utils.training.tasks.rotated_mnist.DigitSettings`; the source is ``"mnist"``
-        or ``"small"``. With ``angles="none"`` the training digits stay upright, with
-        ``"fixed"`` each is turned once, and with ``"fresh"`` anew in every epoch.
     species : {"cnn", "mlp", "mixer", "vit", "c8"}
         Which network.
     shift : int
-        Largest shift of a training digit along each axis, in pixels, drawn anew in every
-        epoch; 0 for none.
-    network : mapping
-        Fields of the configuration of the network that differ from its defaults.
-
-    Raises
-    ------
-    ValueError
-        If ``species`` is another word, ``shift`` is no number of pixels from 0 to 13, or the
-        settings of the digits are refused.
+        Largest shift of a training digit along each axis, in pixels from 0 to 13, drawn anew in
+        every epoch; 0 for none.
     """
 
-    preset: str
-    recipe: Recipe
+    name = "digit-zoo"
     species: Species = "cnn"
     shift: int = 0
-    network: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    name: str = "digit-zoo"
 
     def __post_init__(self) -> None:
-        """Check the settings of the digits, the species and the shift."""
+        """Check the species, the settings of the digits and the shift."""
+        check_choice(self.species, "species", get_args(Species))
         super().__post_init__()
         if self.source == "protocol":
             raise ValueError(
                 "the source must be 'mnist' or 'small', not 'protocol', whose digits cannot be "
                 "measured upright"
             )
-        if self.species not in get_args(Species):
-            raise ValueError(
-                f"species must be one of {', '.join(map(repr, get_args(Species)))}, "
-                f"not {self.species!r}"
-            )
-        if (
-            isinstance(self.shift, bool)
-            or not isinstance(self.shift, int)
-            or not (0 <= self.shift < 14)
-        ):
-            raise ValueError(
-                f"shift must be a whole number of pixels from 0 to 13, not {self.shift!r}"
-            )
+        require_whole(self.shift, "shift", 0, 13)
 
     def configuration(self) -> Mapping[str, Any]:
         """Return the settings of the digits, the species, and the shifts."""
@@ -208,89 +156,32 @@ class DigitZoo(DigitSettings):
         }
 
     def load_data(self) -> ZooData:
-        """Load the digits.
-
-        Returns
-        -------
-        ZooData
-            The digits, as the training loop asks for them.
-
-        Raises
-        ------
-        FileNotFoundError
-            If the full MNIST is needed and not there.
-        ValueError
-            If a file is truncated, damaged, or not the MNIST file.
-        """
+        """Load the digits; if the full MNIST is needed and not there, say where to put it."""
         data = super().load_data()
         assert isinstance(data, RotatedDigitsData)
         return ZooData(
             data.train, data.validation, data.test, self.seed, self.angles, shift=self.shift
         )
 
-    def build_model(self) -> nn.Module:
-        """Build the network with weights from the global random state.
-
-        Returns
-        -------
-        torch.nn.Module
-            The network of the species.
-        """
+    def network_class(self) -> type[Network]:
+        """Return the network of the species."""
         if self.species == "c8":
             # Imported here: e2cnn is slow to import, and listing the presets does not need it.
-            from utils.models.rotation_cnn import RotationCNN, RotationCNNConfig
+            from utils.models.rotation_cnn import RotationCNN
 
-            return RotationCNN(RotationCNNConfig.from_dict(self.network))
-        from utils.models import zoo
-
-        if self.species == "cnn":
-            return zoo.CNN(zoo.CNNConfig.from_dict(self.network))
-        if self.species == "mlp":
-            return zoo.MLP(zoo.MLPConfig.from_dict(self.network))
-        if self.species == "mixer":
-            return zoo.Mixer(zoo.MixerConfig.from_dict(self.network))
-        return zoo.ViT(zoo.ViTConfig.from_dict(self.network))
+            return RotationCNN
+        kinds: Mapping[str, type[Network]] = {"cnn": CNN, "mlp": MLP, "mixer": Mixer, "vit": ViT}
+        return kinds[self.species]
 
     def loss(self, model: nn.Module, batch: Batch, progress: float) -> Tensor:
-        """Return the mean cross-entropy.
-
-        Parameters
-        ----------
-        model : torch.nn.Module
-            The network.
-        batch : tuple of torch.Tensor
-            Images and labels.
-        progress : float
-            Not used.
-
-        Returns
-        -------
-        torch.Tensor
-            A scalar, in nats.
-        """
+        """Return the mean cross-entropy, in nats."""
         images, labels = batch
         return functional.cross_entropy(model(images), labels)
 
     def metrics(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
-        """Return cross-entropy and accuracy on upright and on turned digits.
-
-        Parameters
-        ----------
-        model : torch.nn.Module
-            The network.
-        batch : tuple of torch.Tensor
-            Upright images, the same images turned, and labels.
-
-        Returns
-        -------
-        mapping of str to torch.Tensor
-            ``loss_upright``, ``accuracy_upright``, ``loss_turned`` and ``accuracy_turned``,
-            each of shape ``(B,)``.
-        """
-        *views, labels = batch
-        found: dict[str, Tensor] = {}
-        for name, images in zip(("upright", "turned"), views, strict=True):
-            logits = model(images).float()
-            found[f"loss_{name}"] = functional.cross_entropy(logits, labels, reduction="none")
-            found[f"accuracy_{name}"] = (logits.argmax(dim=1) == labels).float()
-        return found
+        """Return ``loss_…`` and ``accuracy_…`` of each digit, ``…upright`` and ``…turned``."""
+        upright, turned, labels = batch
+        return {
+            **right_or_wrong(model(upright), labels, "_upright"),
+            **right_or_wrong(model(turned), labels, "_turned"),
+        }

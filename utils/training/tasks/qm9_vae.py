@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from utils.data.checksum import data_checksum
 from utils.data.qm9 import DenseGraphs, Ties, load_dense, random_tie_ranks, tied_molecules
+from utils.models.base import Network
 from utils.models.baselines import gaussian_kl
 from utils.models.graph_vae import GraphVAE, GraphVAEConfig, exact_match, reconstruction_nats
-from utils.training.recipe import Recipe
 from utils.training.seeding import epoch_generator
-from utils.training.task import Batch, Split
+from utils.training.task import Batch, NetworkTask, Split
 
 __all__ = ["QM9VAE", "MoleculeData"]
 
@@ -81,19 +81,8 @@ class MoleculeData:
     def training_batch(self, rows: Tensor, epoch: int) -> Batch:
         """Return training graphs; they are not relabelled, for the network sees no labels.
 
-        Parameters
-        ----------
-        rows : torch.Tensor
-            Shape ``(B,)``, int64.
-        epoch : int
-            The epoch, counted from 0; decides the numbers of tied atoms.
-
-        Returns
-        -------
-        atoms, bonds : torch.Tensor
-            Shapes ``(B, 9)`` and ``(B, 9, 9)``, uint8.
-        ranks : torch.Tensor
-            Shape ``(B, 9)``, int64; only with a seed.
+        These are atoms ``(B, 9)`` and bonds ``(B, 9, 9)``, uint8, and with a seed the numbers of
+        tied atoms ``(B, 9)``, int64, which the epoch decides.
         """
         graphs = self.train.atoms[rows], self.train.bonds[rows]
         if self.seed is None:
@@ -108,21 +97,8 @@ class MoleculeData:
         return (*graphs, self._drawn["ranks"][rows])
 
     def evaluation(self, split: Split) -> Batch:
-        """Return all graphs of a split.
-
-        Parameters
-        ----------
-        split : {"validation", "test"}
-            The split.
-
-        Returns
-        -------
-        atoms, bonds : torch.Tensor
-            Shapes ``(N, 9)`` and ``(N, 9, 9)``, uint8.
-        ranks : torch.Tensor
-            Shape ``(N, 9)``, int64; only with a seed.
-        """
-        part = self.validation if split == "validation" else self.test
+        """Return all graphs of a split, in the form of :meth:`training_batch`."""
+        part: DenseGraphs = getattr(self, split)
         if self.seed is None:
             return part.atoms, part.bonds
         generator = torch.Generator().manual_seed(HELD_OUT_TIES_SEED)
@@ -130,129 +106,70 @@ class MoleculeData:
         return part.atoms, part.bonds, random_tie_ranks(part.atoms, ties, generator=generator)
 
 
-@dataclass(frozen=True)
-class QM9VAE:
+@dataclass(frozen=True, kw_only=True)
+class QM9VAE(NetworkTask):
     """Learn codes of molecular graphs, some numbers for each slot, by a variational auto-encoder.
+
+    Beside these parameters it has those of :class:`utils.training.task.NetworkTask`.
 
     Parameters
     ----------
-    preset : str
-        Name of the preset.
-    recipe : Recipe
-        How the network is optimised.
     beta : float
         Weight of the divergence in the loss, not negative; 1 for the evidence lower bound.
     training_size : int, optional
         How many molecules of the training part; all if not given.
-    network : mapping
-        Fields of :class:`utils.models.graph_vae.GraphVAEConfig` that differ from its defaults.
-    seed : int
-        Seed of the run. The split does not depend on it.
-
-    Raises
-    ------
-    ValueError
-        If ``beta`` is negative or not a number.
     """
 
-    preset: str
-    recipe: Recipe
+    name = "qm9-vae"
     beta: float
     training_size: int | None = None
-    network: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    seed: int = 0
-    name: str = "qm9-vae"
+    network: GraphVAEConfig = dataclasses.field(default_factory=GraphVAEConfig)
 
     def __post_init__(self) -> None:
         """Check the weight of the divergence."""
-        if not 0 <= self.beta < float("inf"):
-            raise ValueError(f"beta must be a number of at least 0, not {self.beta!r}")
+        super().__post_init__()
+        self._check_weight("beta")
 
     def with_latent_channels(self, channels: int) -> QM9VAE:
-        """Return the same task for codes of another size.
+        """Return the same task for codes of so many numbers a slot.
 
-        Parameters
-        ----------
-        channels : int
-            Numbers in the code of each slot.
-
-        Returns
-        -------
-        QM9VAE
-            The task. With more than one number its preset is called ``NAME-dCHANNELS``, a
-            decoder that sorts single numbers gives way to attention. Such codes are learned
-            sooner, so that at most 12 epochs in batches of twice the size are enough, and hold
-            all that can be read off a graph without telling tied atoms apart, so these are
-            numbered.
+        With more than one number its preset is called ``NAME-dCHANNELS``, and a decoder that
+        sorts single numbers gives way to attention. Such codes are learned sooner, so that at
+        most 12 epochs in batches of twice the size are enough, and hold all that can be read off
+        a graph without telling tied atoms apart, so these are numbered.
         """
         if channels == 1:
             return self
-        network = {**self.network, "latent_channels": channels}
-        recipe = self.recipe
-        if network.get("decoder", "section") == "section":
-            network.update(_ATTENTION)
-            recipe = dataclasses.replace(
-                recipe,
-                epochs=min(recipe.epochs, _ATTENTION_EPOCHS),
-                batch_size=2 * recipe.batch_size,
-            )
-        return dataclasses.replace(
-            self, preset=f"{self.preset}-d{channels}", recipe=recipe, network=network
-        )
-
-    @property
-    def _tie_ranks(self) -> bool:
-        return bool(self.network.get("tie_ranks", False))
+        recipe, changes = self.recipe, dict[str, Any](latent_channels=channels)
+        if self.network.decoder == "section":
+            changes.update(_ATTENTION)
+            epochs = min(recipe.epochs, _ATTENTION_EPOCHS)
+            recipe = dataclasses.replace(recipe, epochs=epochs, batch_size=2 * recipe.batch_size)
+        network = dataclasses.replace(self.network, **changes)
+        preset = f"{self.preset}-d{channels}"
+        return dataclasses.replace(self, preset=preset, recipe=recipe, network=network)
 
     def configuration(self) -> Mapping[str, Any]:
         """Return how many molecules are used, and the weight in the loss."""
         return {"training_size": self.training_size, "held_out": HELD_OUT, "beta": self.beta}
 
     def load_data(self) -> MoleculeData:
-        """Load the molecules, building the cache of graphs on first use.
-
-        Returns
-        -------
-        MoleculeData
-            Training molecules, and the first 4,000 of the validation and of the test part.
-        """
+        """Load the molecules, of validation and test the first 4,000; the first use is slow."""
         dense = {split: load_dense(split) for split in ("train", "validation", "test")}
         train = dense["train"]
         if self.training_size is not None:
             train = train[: self.training_size]
         validation, test = (dense[split][:HELD_OUT] for split in ("validation", "test"))
-        return MoleculeData(train, validation, test, self.seed if self._tie_ranks else None)
+        return MoleculeData(train, validation, test, self.seed if self.network.tie_ranks else None)
 
-    def build_model(self) -> nn.Module:
-        """Build the network with weights from the global random state.
-
-        Returns
-        -------
-        torch.nn.Module
-            A :class:`utils.models.graph_vae.GraphVAE`.
-        """
-        return GraphVAE(GraphVAEConfig.from_dict(self.network))
+    def network_class(self) -> type[Network]:
+        """Return :class:`utils.models.graph_vae.GraphVAE`."""
+        return GraphVAE
 
     def loss(self, model: nn.Module, batch: Batch, progress: float) -> Tensor:
-        """Return the mean negative evidence lower bound, with the weight of the task.
-
-        Parameters
-        ----------
-        model : torch.nn.Module
-            The network.
-        batch : tuple of torch.Tensor
-            Atoms and bonds.
-        progress : float
-            Not used.
-
-        Returns
-        -------
-        torch.Tensor
-            A scalar, in nats per molecule.
-        """
+        """Return the mean negative evidence lower bound, in nats, with the weight of the task."""
         atoms, bonds, *ranks = batch
-        channels = self.network.get("latent_channels", GraphVAEConfig.latent_channels)
-        noise = torch.randn(*atoms.shape, channels, device=atoms.device)
+        noise = torch.randn(*atoms.shape, self.network.latent_channels, device=atoms.device)
         logits, mean, log_variance = model(atoms, bonds, noise, *ranks)
         divergence = gaussian_kl(mean.flatten(1), log_variance.flatten(1))
         return (reconstruction_nats(logits, atoms, bonds) + self.beta * divergence).mean()
@@ -260,19 +177,9 @@ class QM9VAE:
     def metrics(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         """Return how well each molecule is given back from the mean of its posterior.
 
-        Parameters
-        ----------
-        model : torch.nn.Module
-            The network.
-        batch : tuple of torch.Tensor
-            Atoms and bonds, and numbers of tied atoms if the network reads them.
-
-        Returns
-        -------
-        mapping of str to torch.Tensor
-            ``exact`` (the whole graph by the most likely choices), ``slots`` and ``bonds``
-            (share of slots, and of the bonds of the molecule, that are right),
-            ``reconstruction`` and ``kl`` in nats; each of shape ``(B,)``.
+        These are ``exact`` (the whole graph by the most likely choices), ``slots`` and ``bonds``
+        (share of slots, and of the bonds of the molecule, that are right), ``reconstruction`` and
+        ``kl`` in nats.
         """
         atoms, bonds, *ranks = batch
         logits, mean, log_variance = model(atoms, bonds, None, *ranks)
