@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeGuard, cast
@@ -98,7 +99,7 @@ def describe_model(model: nn.Module) -> dict[str, Any]:
             f"it was built from as its attribute 'config'"
         )
     return {
-        "class": f"{type(model).__module__}.{type(model).__qualname__}",
+        "class": _public_name(type(model)),
         "config_class": type(config).__name__,
         "config": json.loads(json.dumps(dataclasses.asdict(cast(Any, config)))),
         "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
@@ -175,6 +176,14 @@ def build_model(
             f"{where} is a checkpoint of {description['class']}, from which no "
             f"{model_class.__name__} can be built: {error}"
         ) from error
+
+
+def _public_name(kind: type) -> str:
+    """Name a class by the outermost package that offers it, wherever in it the class is written."""
+    parts = kind.__module__.split(".")
+    packages = (".".join(parts[:end]) for end in range(1, len(parts)))
+    offering = (p for p in packages if getattr(sys.modules[p], kind.__name__, None) is kind)
+    return f"{next(offering, kind.__module__)}.{kind.__qualname__}"
 
 
 def _is_model_class(found: Any) -> TypeGuard[type[nn.Module]]:
