@@ -51,7 +51,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from utils.data.qm9 import ATOM_SYMBOLS, BOND_ORDERS, MAX_ATOMS, NO_ATOM, check_dense
+from utils.graphs import ATOM_SYMBOLS, BOND_ORDERS, MAX_ATOMS, NO_ATOM, check_dense
 from utils.models.base import Network, NetworkConfig
 from utils.models.permutation import (
     GraphFeatures,
@@ -106,7 +106,7 @@ class GraphVAEConfig(NetworkConfig):
         Their range, in periods per unit; the frequencies are a geometric sequence.
     tie_ranks : bool
         Whether the encoder also reads numbers that tell tied atoms apart, as
-        :func:`utils.data.qm9.random_tie_ranks` draws them.
+        :func:`utils.graphs.random_tie_ranks` draws them.
 
     Raises
     ------
@@ -603,7 +603,7 @@ class GraphVAE(Network):
         if self.config.tie_ranks and ranks is None:
             raise ValueError(
                 "this network reads numbers that tell tied atoms apart; pass ranks, such as "
-                "utils.data.qm9.random_tie_ranks(atoms, tied_molecules(atoms, bonds), ...)"
+                "utils.graphs.random_tie_ranks(atoms, tied_molecules(atoms, bonds), ...)"
             )
         if ranks is not None and not self.config.tie_ranks:
             raise ValueError("this network reads no ranks of tied atoms; leave them out")
