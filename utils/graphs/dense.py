@@ -36,13 +36,8 @@ MAX_ATOMS: int = 9
 def check_dense(atoms: Tensor, bonds: Tensor) -> None:
     """Check that two tensors are a dense graph, or a batch of dense graphs.
 
-    Parameters
-    ----------
-    atoms : torch.Tensor
-        Integers from 0 to 4, shape (..., n).
-    bonds : torch.Tensor
-        Integers from 0 to 3, shape (..., n, n): symmetric, zero on the diagonal and in the rows of
-        empty slots. Anything else is refused.
+    `atoms`, shape (..., n), must hold integers from 0 to 4, and `bonds`, shape (..., n, n),
+    integers from 0 to 3: symmetric, zero on the diagonal and in the rows of empty slots.
 
     Examples
     --------
@@ -91,17 +86,9 @@ def check_dense(atoms: Tensor, bonds: Tensor) -> None:
 
 
 def is_connected(atoms: Tensor, bonds: Tensor) -> Tensor:
-    """Tell which graphs have exactly one component, empty slots left aside.
+    """Tell which graphs, of shapes (..., n) and (..., n, n), have exactly one component.
 
-    Parameters
-    ----------
-    atoms, bonds : torch.Tensor
-        Dense graphs, shapes (..., n) and (..., n, n).
-
-    Returns
-    -------
-    torch.Tensor
-        Booleans of shape (...); false for a graph without atoms.
+    Empty slots are left aside; a graph without atoms has no component. The result has shape (...).
 
     Examples
     --------
@@ -174,10 +161,7 @@ class DenseGraphs:
     def __getitem__(self, which: Any) -> DenseGraphs:
         """Return some of the graphs, in the order asked for.
 
-        Parameters
-        ----------
-        which : int, slice, sequence of int, or torch.Tensor
-            Positions (an integer gives a batch of one), or a mask of booleans, shape (N,).
+        `which` holds positions (an integer gives a batch of one), or is a mask, shape (N,).
         """
         chosen = torch.arange(len(self))[which].reshape(-1)
         return replace(

@@ -62,8 +62,8 @@ def from_smiles(smiles: str) -> tuple[Tensor, Tensor]:
     Parameters
     ----------
     smiles : str
-        A neutral, connected molecule of at most nine heavy atoms out of C, N, O, F; anything
-        else is refused in one sentence that says why.
+        A neutral, connected molecule of at most nine heavy atoms out of C, N, O, F, without
+        radicals; anything else is refused in one sentence that says why.
 
     Returns
     -------
@@ -73,10 +73,8 @@ def from_smiles(smiles: str) -> tuple[Tensor, Tensor]:
     Examples
     --------
     >>> atoms, bonds = from_smiles("CC=O")
-    >>> atoms.tolist()
-    [0, 0, 2, 4, 4, 4, 4, 4, 4]
-    >>> int(bonds[1, 2])
-    2
+    >>> atoms.tolist(), int(bonds[1, 2])
+    ([0, 0, 2, 4, 4, 4, 4, 4, 4], 2)
     """
     if not isinstance(smiles, str):
         raise TypeError(f"SMILES must be a string such as 'CC=O', not {type(smiles).__name__}.")
@@ -92,23 +90,13 @@ def from_smiles(smiles: str) -> tuple[Tensor, Tensor]:
 
 
 def from_molecule(molecule: Chem.Mol) -> tuple[Tensor, Tensor]:
-    """Turn an RDKit molecule into a dense graph.
+    """Turn an RDKit molecule into a dense graph, as :func:`from_smiles` does with a string.
 
     A molecule that :func:`to_molecule` made remembers the slot of each atom, and gets back
     exactly the tensors it came from, empty slots in between included. Any other molecule
     fills the slots in the order of its atoms. Aromatic rings are written in one of their Kekulé
     forms; a molecule without aromatic bonds keeps exactly the bonds it has. Stereochemistry,
     isotopes and hydrogens are dropped.
-
-    Parameters
-    ----------
-    molecule : rdkit.Chem.Mol
-        As for :func:`from_smiles`, and without radicals.
-
-    Returns
-    -------
-    atoms, bonds : torch.Tensor
-        Kinds and orders, uint8, shapes (9,) and (9, 9).
 
     Examples
     --------
@@ -137,28 +125,27 @@ def _encode(molecule: Chem.Mol, name: str) -> tuple[Tensor, Tensor]:
         # Without sanitising, which would look for aromatic rings again.
         molecule = Chem.RemoveHs(molecule, sanitize=False)
         atoms = list(molecule.GetAtoms())
-    if not atoms:
-        raise ValueError(f"{name} has no atoms; give a molecule of 1 to {MAX_ATOMS} heavy atoms.")
-    foreign = sorted({a.GetSymbol() for a in atoms} - ATOMIC_NUMBERS.keys())
-    if foreign:
-        raise ValueError(
-            f"{name} contains {', '.join(foreign)}; only {', '.join(ATOM_SYMBOLS)} "
-            "(and implied hydrogens) can be encoded."
-        )
-    if len(atoms) > MAX_ATOMS:
-        raise ValueError(
-            f"{name} has {len(atoms)} heavy atoms; at most {MAX_ATOMS} can be encoded, as in QM9."
-        )
-    if len(Chem.GetMolFrags(molecule)) > 1:
-        raise ValueError(f"{name} is not connected; give one molecule at a time.")
-    if any(a.GetFormalCharge() for a in atoms):
-        raise ValueError(
-            f"{name} carries formal charges; give a molecule whose atoms are all neutral."
-        )
-    if any(a.GetNumRadicalElectrons() for a in atoms):
-        raise ValueError(
-            f"{name} is a radical; give a molecule in which hydrogens fill all valences."
-        )
+    foreign = ", ".join(sorted({a.GetSymbol() for a in atoms} - ATOMIC_NUMBERS.keys()))
+    known = f"{', '.join(ATOM_SYMBOLS)} (and implied hydrogens)"
+    for wrong, sentence in (
+        (not atoms, f"has no atoms; give a molecule of 1 to {MAX_ATOMS} heavy atoms"),
+        (foreign, f"contains {foreign}; only {known} can be encoded"),
+        (
+            len(atoms) > MAX_ATOMS,
+            f"has {len(atoms)} heavy atoms; at most {MAX_ATOMS} can be encoded, as in QM9",
+        ),
+        (len(Chem.GetMolFrags(molecule)) > 1, "is not connected; give one molecule at a time"),
+        (
+            any(a.GetFormalCharge() for a in atoms),
+            "carries formal charges; give a molecule whose atoms are all neutral",
+        ),
+        (
+            any(a.GetNumRadicalElectrons() for a in atoms),
+            "is a radical; give a molecule in which hydrogens fill all valences",
+        ),
+    ):
+        if wrong:
+            raise ValueError(f"{name} {sentence}.")
     types, orders = kekule_arrays(molecule)
     return torch.from_numpy(types), torch.from_numpy(orders)
 
@@ -222,14 +209,9 @@ def to_molecule(atoms: Tensor, bonds: Tensor, *, sanitize: bool = True) -> Chem.
 
 
 def to_molecules(atoms: Tensor, bonds: Tensor, *, sanitize: bool = True) -> list[Chem.Mol]:
-    """Turn a batch of dense graphs into RDKit molecules, as :func:`to_molecule` does.
+    """Turn a batch of dense graphs, shapes (N, n) and (N, n, n), into RDKit molecules.
 
-    Parameters
-    ----------
-    atoms, bonds : torch.Tensor
-        Dense graphs, shapes (N, n) and (N, n, n).
-    sanitize : bool
-        Whether valences are checked.
+    As :func:`to_molecule` for each; `sanitize` says whether valences are checked.
 
     Examples
     --------

@@ -53,17 +53,8 @@ def tanimoto(first: Tensor, second: Tensor) -> Tensor:
     """Return the Tanimoto similarity of all pairs of fingerprints.
 
     It is the number of bits that both have, over the number of bits that at least one has
-    (the Jaccard index): 1 for equal fingerprints, 0 for fingerprints without a common bit.
-
-    Parameters
-    ----------
-    first, second : torch.Tensor
-        Booleans of shapes (A, bits) and (B, bits).
-
-    Returns
-    -------
-    torch.Tensor
-        Shape (A, B), float32, between 0 and 1; 1 for two empty fingerprints.
+    (the Jaccard index): 1 for equal fingerprints, two empty ones among them, and 0 for fingerprints
+    without a common bit. Booleans of shapes (A, bits) and (B, bits) give float32 of shape (A, B).
 
     Examples
     --------

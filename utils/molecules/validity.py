@@ -14,23 +14,13 @@ ATOM_VALENCES: tuple[int, ...] = (4, 3, 2, 1)
 
 
 def is_valid(atoms: Tensor, bonds: Tensor) -> Tensor:
-    """Tell which graphs respect the valences of their atoms.
+    """Tell which graphs, of shapes (..., n) and (..., n, n), respect the valences of their atoms.
 
     A graph is valid if it has an atom, and the bonds of each C, N, O, F have total order at
     most 4, 3, 2, 1; hydrogens fill the rest. This is RDKit's check of valences for neutral
     atoms, before its clean-up, which would turn some nitrogens of valence 5 into charged
     ones: the encoding has no charges, so they are invalid here. A valid graph may fall into
-    pieces: see :func:`utils.graphs.is_connected`.
-
-    Parameters
-    ----------
-    atoms, bonds : torch.Tensor
-        Dense graphs, shapes (..., n) and (..., n, n).
-
-    Returns
-    -------
-    torch.Tensor
-        Booleans of shape (...).
+    pieces: see :func:`utils.graphs.is_connected`. The result has shape (...).
 
     Examples
     --------

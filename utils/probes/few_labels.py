@@ -143,21 +143,17 @@ def few_label_accuracy(
     count : int
         How many of the training codes are labelled, the same number in each class.
     probe : {"knn", "logistic"}
-        The classifier: :func:`~utils.probes.knn_accuracy` with `k` neighbours or
-        :func:`~utils.probes.logistic_accuracy`.
+        :func:`~utils.probes.knn_accuracy` or :func:`~utils.probes.logistic_accuracy`.
     k : int
         Number of neighbours; one, because a class may have few labelled codes.
-    repeats : int
+    repeats, seed : int
         Number of choices, at least 2, with the seeds ``seed, …, seed + repeats - 1``.
-    seed : int
-        First seed.
 
     Examples
     --------
     >>> codes, labels = np.arange(20.0)[:, None], np.arange(20) // 10
-    >>> result = few_label_accuracy(codes, labels, codes, labels, count=6, repeats=3)
-    >>> len(result.values), result.mean > 0.7
-    (3, True)
+    >>> print(few_label_accuracy(codes, labels, codes, labels, count=20))
+    1.000 ± 0.000
     """
     train, test = check_matrix(train_codes, "train_codes"), check_matrix(test_codes, "test_codes")
     known = check_integers(train_labels, len(train), "train_labels", "train_codes")
@@ -184,17 +180,9 @@ def few_label_accuracy_from_distances(
 ) -> Spread:
     """Return the nearest-neighbour accuracy with few labels, given all distances.
 
-    With the same `count` and `seed` the choices are those of :func:`few_label_accuracy`, so
-    that a metric and a code can be compared on the same labels.
-
-    Parameters
-    ----------
-    distances, train_labels, test_labels : array-like
-        As in :func:`~utils.probes.knn_accuracy_from_distances`.
-    count : int
-        How many of the columns are labelled, the same number in each class.
-    k, repeats, seed : int
-        As in :func:`few_label_accuracy`.
+    As :func:`few_label_accuracy`, with `distances` as in
+    :func:`~utils.probes.knn_accuracy_from_distances`. With the same `count` and `seed` the choices
+    are the same, so that a metric and a code can be compared on the same labels.
 
     Examples
     --------
@@ -208,11 +196,13 @@ def few_label_accuracy_from_distances(
         train_labels, matrix.shape[1], "train_labels", "the transposed distances"
     )
 
-    def measure(rows: Labels) -> float:
-        """Return the accuracy with these labelled rows, from their distances."""
-        return knn_accuracy_from_distances(matrix[:, rows], known[rows], test_labels, k=k)
-
-    return _repeat(known, count, repeats, seed, measure)
+    return _repeat(
+        known,
+        count,
+        repeats,
+        seed,
+        lambda rows: knn_accuracy_from_distances(matrix[:, rows], known[rows], test_labels, k=k),
+    )
 
 
 def _repeat(

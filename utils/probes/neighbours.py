@@ -77,13 +77,8 @@ def knn_accuracy_from_distances(
 ) -> float:
     """Return the accuracy of the vote of the `k` nearest codes, given all distances.
 
-    Parameters
-    ----------
-    distances : array-like
-        Shape ``(M, N)``, not negative: from each code to classify (row) to each labelled code
-        (column), in any metric.
-    train_labels, test_labels, k
-        As in :func:`knn_accuracy`.
+    As :func:`knn_accuracy`, in any metric: `distances`, shape ``(M, N)``, lead from each code to
+    classify (row) to each labelled code (column).
 
     Examples
     --------
@@ -112,14 +107,7 @@ def knn_r2(
 ) -> Array:
     """Return what the mean over the `k` nearest codes explains of several quantities.
 
-    Distances are Euclidean, and the codes are not scaled.
-
-    Parameters
-    ----------
-    train_codes, train_targets, test_codes, test_targets : array-like
-        As in :func:`~utils.probes.ridge_r2`, and so is what is returned.
-    k : int
-        Number of neighbours, at most ``N``.
+    As :func:`~utils.probes.ridge_r2`; distances are Euclidean, and the codes are not scaled.
 
     Examples
     --------
@@ -139,13 +127,8 @@ def knn_r2_from_distances(
 ) -> Array:
     """Return what the mean over the `k` nearest codes explains, given all distances.
 
-    Parameters
-    ----------
-    distances : array-like
-        Shape ``(M, N)``, not negative: from each code to judge on (row) to each code to fit
-        (column), in any metric.
-    train_targets, test_targets, k
-        As in :func:`knn_r2`, and so is what is returned.
+    As :func:`knn_r2`, in any metric: `distances`, shape ``(M, N)``, lead from each code to judge on
+    (row) to each code to fit (column).
 
     Examples
     --------
@@ -172,23 +155,17 @@ def _positions(index: ArrayLike, count: int, size: int, of: str) -> Labels:
 def retrieval_accuracy(
     queries: ArrayLike, gallery: ArrayLike, index: ArrayLike, *, k: int = 1
 ) -> float:
-    """Return how often a query finds its own item among its `k` nearest in the gallery.
+    """Return the share of queries that find their own item among the `k` nearest in the gallery.
 
     Parameters
     ----------
-    queries : array-like
-        Shape ``(M, d)``, for example codes of turned images.
-    gallery : array-like
-        Shape ``(N, d)``, for example codes of the images as they were.
+    queries, gallery : array-like
+        Shapes ``(M, d)`` and ``(N, d)``, for example codes of turned images and of the images
+        as they were.
     index : array-like
         Shape ``(M,)``, integers: row of the gallery that belongs to each query.
     k : int
         How many nearest items count, at most ``N``.
-
-    Returns
-    -------
-    float
-        Share of the queries that find their item, in ``[0, 1]``.
 
     Examples
     --------
@@ -208,14 +185,10 @@ def retrieval_accuracy(
 def retrieval_accuracy_from_distances(
     distances: ArrayLike, index: ArrayLike, *, k: int = 1
 ) -> float:
-    """Return how often a query finds its own item, given all distances.
+    """Return the share of queries that find their own item, given all distances.
 
-    Parameters
-    ----------
-    distances : array-like
-        Shape ``(M, N)``, not negative: from each query (row) to each item (column).
-    index, k
-        As in :func:`retrieval_accuracy`.
+    As :func:`retrieval_accuracy`: `distances`, shape ``(M, N)``, lead from each query (row) to each
+    item (column). Of equal distances the one whose column comes first counts as nearer.
 
     Examples
     --------
@@ -226,7 +199,7 @@ def retrieval_accuracy_from_distances(
     own = _positions(index, len(matrix), matrix.shape[1], "distances")
     number = _neighbours(k, matrix.shape[1])
     wanted = np.take_along_axis(matrix, own[:, None], axis=1)
-    # An equal distance counts as nearer if its column comes first, as in a stable sort.
+    # As in a stable sort.
     earlier = np.arange(matrix.shape[1]) < own[:, None]
     nearer = (matrix < wanted) | ((matrix == wanted) & earlier)
     return float((np.count_nonzero(nearer, axis=1) < number).mean())

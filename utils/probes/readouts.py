@@ -106,18 +106,9 @@ def mlp_r2(
 ) -> Array:
     """Return what a network with two hidden layers explains of several quantities.
 
-    Codes are standardised as in :func:`ridge_r2`; one network predicts all quantities.
-
-    Parameters
-    ----------
-    train_codes, train_targets, test_codes, test_targets : array-like
-        As in :func:`ridge_r2`, and so is what is returned.
-    seed : int
-        Seed of the weights and of the order of the examples.
-    width : int
-        Units of each hidden layer, at most 10,000.
-    epochs : int
-        Passes over the codes to fit, at most 10,000.
+    As :func:`ridge_r2`, codes standardised likewise; one network predicts all quantities. `seed`
+    decides the weights and the order of the examples; `width` (units of each hidden layer) and
+    `epochs` (passes over the codes to fit) are at most 10,000.
 
     Examples
     --------

@@ -166,20 +166,16 @@ def load_full(split: str, *, directory: str | os.PathLike[str] | None = None) ->
 
 
 def indices_without_small(labels: Tensor) -> Tensor:
-    """Find the training digits of MNIST that are not among the small 5,000.
+    """Find the training digits of MNIST that are not among the small 5,000: increasing positions.
 
-    The small set holds the first 500 of each digit; all others remain.
+    The small set holds the first 500 of each digit; all others remain. `labels`, shape ``(N,)``,
+    are those of MNIST's training part, in the order of the file; fewer than 500 of a digit are
+    refused.
 
-    Parameters
-    ----------
-    labels : torch.Tensor
-        Shape ``(N,)``: the labels of MNIST's training part, in the order of the file. Labels
-        with fewer than 500 of some digit are refused.
-
-    Returns
-    -------
-    torch.Tensor
-        Increasing positions, int64.
+    Examples
+    --------
+    >>> indices_without_small(torch.arange(10).repeat(501)).tolist()
+    [5000, 5001, 5002, 5003, 5004, 5005, 5006, 5007, 5008, 5009]
     """
     keep = torch.ones(len(labels), dtype=torch.bool)
     for digit in range(10):

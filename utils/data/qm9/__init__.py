@@ -26,14 +26,12 @@ from typing import TYPE_CHECKING, Any
 
 from utils.data.qm9.loading import cache_path, load_dense, split_indices
 from utils.data.qm9.properties import PROPERTIES, Property, property_indices
-from utils.data.splits import HELD_OUT, SPLITS, stratified_split
+from utils.data.splits import SPLITS, stratified_split
 from utils.graphs import (
     ATOM_SYMBOLS,
-    BOND_ORDERS,
     MAX_ATOMS,
     NO_ATOM,
     DenseGraphs,
-    Ties,
     check_dense,
     random_permutations,
     random_tie_ranks,
@@ -47,8 +45,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ATOM_SYMBOLS",
-    "BOND_ORDERS",
-    "HELD_OUT",
     "MAX_ATOMS",
     "NO_ATOM",
     "PROPERTIES",
@@ -56,7 +52,6 @@ __all__ = [
     "SPLITS",
     "DenseGraphs",
     "Property",
-    "Ties",
     "cache_path",
     "check_dense",
     "load_dense",

@@ -78,19 +78,8 @@ class QM9(InMemoryDataset):
 def collate(dense: DenseGraphs, columns: Sequence[int]) -> tuple[Data, dict[str, Tensor]]:
     """Assemble torch-geometric's collated storage from dense graphs, all at once.
 
-    Parameters
-    ----------
-    dense : DenseGraphs
-        N graphs.
-    columns : sequence of int
-        The properties that become ``y``.
-
-    Returns
-    -------
-    data : torch_geometric.data.Data
-        All graphs one after another.
-    slices : dict of str to torch.Tensor
-        Where each graph begins and ends in each of its parts, int64, shape (N + 1,).
+    The properties in `columns` become ``y``. The slices say where each of N graphs begins and
+    ends in each part of the storage: int64, shape (N + 1,).
     """
     number = len(dense)
     exists = dense.exists

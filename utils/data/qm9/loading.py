@@ -20,13 +20,8 @@ __all__ = ["cache_path", "load_dense", "split_indices"]
 def cache_path(root: str | os.PathLike[str] | None = None) -> Path:
     """Return the cache file of the dense graphs, whether or not it exists.
 
-    Its name holds the versions of qm9pack and RDKit, because the graphs and the canonical
-    SMILES are made from them.
-
-    Parameters
-    ----------
-    root : path-like, optional
-        Folder to use in place of :func:`utils.data.cache.cache_directory`.
+    It lies in `root`, or else in :func:`utils.data.cache.cache_directory`. Its name holds the
+    versions of qm9pack and RDKit, because the graphs and the canonical SMILES are made from them.
     """
     folder = cache_directory() if root is None else Path(root).expanduser().absolute()
     return folder / f"qm9-graphs-1-qm9pack-{source_version()}-rdkit-{rdBase.rdkitVersion}.npz"
@@ -72,22 +67,10 @@ def load_dense(
 def split_indices(
     seed: int = 0, *, root: str | os.PathLike[str] | None = None
 ) -> dict[str, Tensor]:
-    """Return the positions of the three parts of QM9 in ``load_dense()``.
+    """Return the positions of the three parts of QM9 in ``load_dense()``, each in random order.
 
     QM9 is ordered roughly by size, so a consecutive split would train on small molecules
-    and test on large ones. This one is random, and stratified by the number of heavy atoms.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of the split.
-    root : path-like, optional
-        Folder of the cache.
-
-    Returns
-    -------
-    dict of str to torch.Tensor
-        Positions, int64, under "train", "validation" (10,000) and "test" (10,000), each
-        part in random order.
+    and test on large ones. This one is random, and stratified by the number of heavy atoms: int64
+    under "train", "validation" (10,000) and "test" (10,000).
     """
     return stratified_split(load_dense(root=root).num_heavy, seed=seed)
