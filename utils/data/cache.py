@@ -67,7 +67,6 @@ CACHE_VARIABLE = "EQUIVARIANCE_CACHE"
 
 _APPLICATION = "interpreting-equivariant-representations"
 _STALE_SECONDS = 3600.0
-_BLOCK = 1 << 20
 
 
 class CacheError(OSError):
@@ -177,11 +176,8 @@ def notice(message: str) -> None:
 
 def sha256_of(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits, read in blocks."""
-    digest = hashlib.sha256()
     with open(path, "rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _explain(error: OSError, path: Path) -> CacheError:
@@ -267,7 +263,7 @@ def writable_or_stand_in(directory: str | os.PathLike[str]) -> Path:
 
 
 def write_atomically(
-    path: str | os.PathLike[str], write: Callable[[BinaryIO], None], *, overwrite: bool = True
+    path: str | os.PathLike[str], write: Callable[[BinaryIO], object], *, overwrite: bool = True
 ) -> str:
     """Write a file so that readers see all of it or nothing, and return its SHA-256.
 
@@ -313,7 +309,7 @@ def _sidecar(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
 
 
-def write_verified(path: str | os.PathLike[str], write: Callable[[BinaryIO], None]) -> str:
+def write_verified(path: str | os.PathLike[str], write: Callable[[BinaryIO], object]) -> str:
     """Write a file atomically, then its checksum as ``NAME.sha256`` beside it; return the checksum.
 
     The order matters. A kill before the second write leaves the new file with no
@@ -322,12 +318,7 @@ def write_verified(path: str | os.PathLike[str], write: Callable[[BinaryIO], Non
     path = Path(path)
     digest = write_atomically(path, write)
     line = f"{digest}  {path.name}\n".encode()
-
-    def write_line(stream: BinaryIO) -> None:
-        """Write the line of the sidecar."""
-        stream.write(line)
-
-    write_atomically(_sidecar(path), write_line)
+    write_atomically(_sidecar(path), lambda stream: stream.write(line))
     return digest
 
 
@@ -346,7 +337,7 @@ def read_verified(path: str | os.PathLike[str]) -> bytes | None:
 
 
 def load_or_build(
-    path: str | os.PathLike[str], build: Callable[[], Callable[[BinaryIO], None]], *, what: str
+    path: str | os.PathLike[str], build: Callable[[], Callable[[BinaryIO], object]], *, what: str
 ) -> bytes:
     """Return the verified content of a cache file, and build the file first if need be.
 

@@ -1,11 +1,11 @@
 r"""Graphs as padded arrays, and what relabelling does to them: mathematics without chemistry.
 
 A dense graph of ``n`` slots is a pair of tensors: ``atoms``, shape ``(..., n)``, holds the kind of
-each node, and 4 where a slot is empty; ``bonds``, shape ``(..., n, n)``, symmetric, holds the order
-of each edge, and 0 where there is none. The symmetric group :math:`S_n` acts on both.
+each node, and 4 where a slot is empty; ``bonds``, shape ``(..., n, n)``, symmetric, holds the
+order of each edge, and 0 where there is none. The symmetric group :math:`S_n` acts on both.
 
-* :mod:`~utils.graphs.dense`: the form and its constants, :func:`check_dense`, and a set of graphs
-  with their properties;
+* :mod:`~utils.graphs.dense`: the form and its constants, :func:`~utils.graphs.check_dense`, and a
+  set of graphs with their properties;
 * :mod:`~utils.graphs.relabelling`: the action of :math:`S_n`;
 * :mod:`~utils.graphs.colours`: Weisfeiler–Leman colours;
 * :mod:`~utils.graphs.ties`: what these colours cannot tell apart.

@@ -27,6 +27,15 @@ class Ties:
         Booleans of shape (N,): the bond between two atoms is not a function of their two
         colours. A deterministic equivariant encoder with node-wise codes followed by any
         pairwise decoder cannot reconstruct these graphs.
+
+    Examples
+    --------
+    Two atoms and their bond are tied, and not ambiguous:
+
+    >>> pair = torch.tensor([[[0, 1], [1, 0]]])
+    >>> ties = tied_molecules(torch.zeros(1, 2, dtype=torch.long), pair)
+    >>> ties.colours, ties.tied, ties.ambiguous
+    (tensor([[0, 0]]), tensor([True]), tensor([False]))
     """
 
     colours: Tensor
@@ -39,11 +48,7 @@ def tied_molecules(atoms: Tensor, bonds: Tensor) -> Ties:
 
     Ambiguous graphs are tied. The converse fails: the two ends of ethane are tied, and
     the one bond is a function of the one pair of colours there is. Empty slots do not count.
-
-    Parameters
-    ----------
-    atoms, bonds : torch.Tensor
-        A batch of dense graphs, shapes (N, n) and (N, n, n), with n at most 9.
+    A batch of shapes (N, n) and (N, n, n) is expected, with n at most 9.
 
     Examples
     --------

@@ -2,13 +2,13 @@
 
 A dense graph (:mod:`utils.graphs`) is a molecule if the bonds respect the valences of its atoms.
 
-* :mod:`~utils.molecules.conversion`: :func:`to_molecule` and :func:`from_molecule` are inverse to
-  each other, bit by bit and whatever the labelling;
-* :mod:`~utils.molecules.validity`: :func:`is_valid` judges whole batches without leaving torch,
-  and so does :func:`is_connected`, from :mod:`utils.graphs`;
+* :mod:`~utils.molecules.conversion`: :func:`~utils.molecules.to_molecule` and
+  :func:`~utils.molecules.from_molecule` are inverse to each other, bit by bit and whatever the
+  labelling;
+* :mod:`~utils.molecules.validity`: :func:`~utils.molecules.is_valid` judges whole batches without
+  leaving torch, and so does :func:`~utils.molecules.is_connected`, from :mod:`utils.graphs`;
 * :mod:`~utils.molecules.fingerprints`: similarity that owes nothing to any network;
-* :mod:`~utils.molecules.drawing`: drawings that read on a light page and on a dark one.
-"""
+* :mod:`~utils.molecules.drawing`: drawings that read on a light page and on a dark one."""
 
 from utils.graphs import is_connected
 from utils.molecules.conversion import (

@@ -10,7 +10,7 @@ from utils.graphs import NO_ATOM, check_dense
 __all__ = ["ATOM_VALENCES", "is_valid"]
 
 ATOM_VALENCES: tuple[int, ...] = (4, 3, 2, 1)
-"""Valences of the neutral atoms C, N, O, F, in the order of :data:`utils.graphs.ATOM_SYMBOLS`."""
+"""Valences of the neutral atoms, in the order of :data:`~utils.graphs.dense.ATOM_SYMBOLS`."""
 
 
 def is_valid(atoms: Tensor, bonds: Tensor) -> Tensor:

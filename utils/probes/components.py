@@ -28,6 +28,12 @@ class PrincipalComponents:
         Shape ``(d,)``: the mean code.
     explained_variance_ratio : numpy.ndarray
         Shape ``(c,)``: share of the total variance along each component.
+
+    Examples
+    --------
+    >>> pca([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]], 1).transform([[6.0, 8.0], [3.0, 4.0]]).round(3)
+    array([[5.],
+           [0.]])
     """
 
     scores: Array

@@ -42,6 +42,11 @@ class Spread:
         Their mean.
     std : float
         Their sample standard deviation (divisor ``n - 1``).
+
+    Examples
+    --------
+    >>> str(Spread((0.5, 0.7), 0.6, 0.1414))
+    '0.600 ± 0.141'
     """
 
     values: tuple[float, ...]

@@ -9,7 +9,6 @@ import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -172,16 +171,14 @@ def download(
             folder = writable_or_stand_in(folder)
         ensure_writable(folder)
     for name in needed:
-        content = _fetch(name, mirrors, progress)
-
-        def write(stream: BinaryIO, content: bytes = content) -> None:
-            """Write one file of the download."""
-            stream.write(content)
-
-        write_atomically(folder / f"{name}.gz", write)
+        _store(folder / f"{name}.gz", _fetch(name, mirrors, progress))
         if directory is None:  # our own folder: a plain copy here can only be a damaged one
             (folder / name).unlink(missing_ok=True)
     return folder
+
+
+def _store(path: Path, content: bytes) -> None:
+    write_atomically(path, lambda stream: stream.write(content))
 
 
 def _fetch(name: str, mirrors: Sequence[str], progress: bool) -> bytes:

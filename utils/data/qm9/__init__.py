@@ -12,10 +12,10 @@ is downloaded. This package turns it into graphs:
 * neutral molecules only, each graph once (stereo-isomers share their graph; the first in
   the order of QM9 stands for all).
 
-130,165 graphs remain. :func:`load_dense` gives them as :class:`utils.graphs.DenseGraphs`, padded
-to nine slots, as the graph VAE of the book wants them; :class:`QM9` is the torch-geometric data
-set of the same molecules. What can be done with dense graphs is in :mod:`utils.graphs`, and its
-names can be imported from here too.
+130,165 graphs remain. :func:`~utils.data.qm9.load_dense` gives them as
+:class:`utils.graphs.DenseGraphs`, padded to nine slots, as the graph VAE of the book wants them;
+:class:`~utils.data.qm9.QM9` is the torch-geometric data set of the same molecules. What can be
+done with dense graphs is in :mod:`utils.graphs`, and its names can be imported from here too.
 
 :mod:`~utils.data.qm9.properties` is the table of properties, :mod:`~utils.data.qm9.source` reads
 qm9pack, :mod:`~utils.data.qm9.loading` caches and splits, and :mod:`~utils.data.qm9.dataset` is

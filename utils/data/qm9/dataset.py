@@ -35,7 +35,8 @@ class QM9(InMemoryDataset):
     root, split, split_seed, relabel_seed, progress
         As in :func:`~utils.data.qm9.load_dense`; empty slots are left out.
     properties : str or sequence of str, optional
-        Names of the columns of ``y``; all of :data:`~utils.data.qm9.PROPERTIES` if omitted.
+        Names of the columns of ``y``; all of
+        :data:`~utils.data.qm9.properties.PROPERTIES` if omitted.
     transform : callable, optional
         Applied to every graph on access, as in torch-geometric.
 
