@@ -8,7 +8,8 @@ A dense graph (:mod:`utils.graphs`) is a molecule if the bonds respect the valen
 * :mod:`~utils.molecules.validity`: :func:`~utils.molecules.is_valid` judges whole batches without
   leaving torch, and so does :func:`~utils.molecules.is_connected`, from :mod:`utils.graphs`;
 * :mod:`~utils.molecules.fingerprints`: similarity that owes nothing to any network;
-* :mod:`~utils.molecules.drawing`: drawings that read on a light page and on a dark one."""
+* :mod:`~utils.molecules.drawing`: drawings that read on a light page and on a dark one.
+"""
 
 from utils.graphs import is_connected
 from utils.molecules.conversion import (
