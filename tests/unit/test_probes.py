@@ -14,7 +14,6 @@ from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
 from utils import probes
-from utils.probes._shared import one_thread
 
 Array = np.ndarray[Any, Any]
 
@@ -158,8 +157,20 @@ def test_codes_are_read_and_not_written_and_threads_are_given_back() -> None:
         probes.nmi(codes, labels)
         probes.pca(codes)
         assert [pool["num_threads"] for pool in threadpool_info()] == before
-        with one_thread():
-            assert {pool["num_threads"] for pool in threadpool_info()} == {1}
+
+
+def test_probes_compute_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    class Watched(probes.components.PCA):  # type: ignore[misc]
+        def fit(self, matrix: Array) -> Watched:
+            seen.append({pool["num_threads"] for pool in threadpool_info()})
+            return super().fit(matrix)
+
+    monkeypatch.setattr(probes.components, "PCA", Watched)
+    with threadpool_limits(2):
+        probes.pca(TRAIN)
+    assert seen == [{1}]
 
 
 # ---------------------------------------------------------------- retrieval

@@ -125,27 +125,25 @@ def _encode(molecule: Chem.Mol, name: str) -> tuple[Tensor, Tensor]:
         # Without sanitising, which would look for aromatic rings again.
         molecule = Chem.RemoveHs(molecule, sanitize=False)
         atoms = list(molecule.GetAtoms())
-    foreign = ", ".join(sorted({a.GetSymbol() for a in atoms} - ATOMIC_NUMBERS.keys()))
-    known = f"{', '.join(ATOM_SYMBOLS)} (and implied hydrogens)"
-    for wrong, sentence in (
-        (not atoms, f"has no atoms; give a molecule of 1 to {MAX_ATOMS} heavy atoms"),
-        (foreign, f"contains {foreign}; only {known} can be encoded"),
-        (
-            len(atoms) > MAX_ATOMS,
-            f"has {len(atoms)} heavy atoms; at most {MAX_ATOMS} can be encoded, as in QM9",
-        ),
-        (len(Chem.GetMolFrags(molecule)) > 1, "is not connected; give one molecule at a time"),
-        (
-            any(a.GetFormalCharge() for a in atoms),
-            "carries formal charges; give a molecule whose atoms are all neutral",
-        ),
-        (
-            any(a.GetNumRadicalElectrons() for a in atoms),
-            "is a radical; give a molecule in which hydrogens fill all valences",
-        ),
-    ):
-        if wrong:
-            raise ValueError(f"{name} {sentence}.")
+    if not atoms:
+        raise ValueError(f"{name} has no atoms; give a molecule of 1 to {MAX_ATOMS} heavy atoms.")
+    known = ATOMIC_NUMBERS.values()
+    foreign = sorted({a.GetSymbol() for a in atoms if a.GetAtomicNum() not in known})
+    if foreign:
+        raise ValueError(
+            f"{name} contains {', '.join(foreign)}; only {', '.join(ATOM_SYMBOLS)} "
+            "(and implied hydrogens) can be encoded."
+        )
+    if len(atoms) > MAX_ATOMS:
+        raise ValueError(
+            f"{name} has {len(atoms)} heavy atoms; at most {MAX_ATOMS} can be encoded, as in QM9."
+        )
+    if len(Chem.GetMolFrags(molecule)) > 1:
+        raise ValueError(f"{name} is not connected; give one molecule at a time.")
+    if any(a.GetFormalCharge() for a in atoms):
+        raise ValueError(f"{name} carries formal charges; give one whose atoms are all neutral.")
+    if any(a.GetNumRadicalElectrons() for a in atoms):
+        raise ValueError(f"{name} is a radical; give one whose hydrogens fill all valences.")
     types, orders = kekule_arrays(molecule)
     return torch.from_numpy(types), torch.from_numpy(orders)
 
