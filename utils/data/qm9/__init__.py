@@ -29,9 +29,11 @@ from utils.data.qm9.properties import PROPERTIES, Property, property_indices
 from utils.data.splits import SPLITS, stratified_split
 from utils.graphs import (
     ATOM_SYMBOLS,
+    BOND_ORDERS,
     MAX_ATOMS,
     NO_ATOM,
     DenseGraphs,
+    Ties,
     check_dense,
     random_permutations,
     random_tie_ranks,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ATOM_SYMBOLS",
+    "BOND_ORDERS",
     "MAX_ATOMS",
     "NO_ATOM",
     "PROPERTIES",
@@ -52,6 +55,7 @@ __all__ = [
     "SPLITS",
     "DenseGraphs",
     "Property",
+    "Ties",
     "cache_path",
     "check_dense",
     "load_dense",
