@@ -515,7 +515,8 @@ def build():
 if sys.argv[2] == "rename":
     cache.os.replace = die
 if sys.argv[2] == "checksum":
-    cache._sidecar = die
+    replace = os.replace
+    cache.os.replace = lambda old, new: die() if str(new).endswith("256") else replace(old, new)
 cache.read_verified = lambda path: None
 cache.load_or_build(sys.argv[1], build, what="numbers")
 """

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from utils.data.qm9 import NO_ATOM, graph_from_smiles, random_tie_ranks, tied_molecules
+from utils.graphs import NO_ATOM, random_tie_ranks, tied_molecules
 from utils.models.graph_vae import (
     GraphLogits,
     GraphVAE,
@@ -19,6 +19,7 @@ from utils.models.graph_vae import (
     exact_match,
     reconstruction_nats,
 )
+from utils.molecules import from_smiles
 
 SMILES = ("C", "CCO", "C1CC1", "c1ccccc1", "CC(=O)N", "N#CC1CC1O", "CC1(C)CC1F", "OCC#CC(F)(F)F")
 SMALL = {"encoder_width": 16, "encoder_depth": 2, "decoder_width": 32, "decoder_depth": 2}
@@ -35,7 +36,7 @@ CONFIGS = {
 
 
 def molecules() -> tuple[Tensor, Tensor]:
-    graphs = [graph_from_smiles(smiles) for smiles in SMILES]
+    graphs = [from_smiles(smiles) for smiles in SMILES]
     return torch.stack([g[0] for g in graphs]), torch.stack([g[1] for g in graphs])
 
 
@@ -162,7 +163,7 @@ def test_the_section_decoder_is_continuous_where_two_codes_cross() -> None:
 
 
 def test_atoms_that_an_automorphism_exchanges_have_the_same_code() -> None:
-    atoms, bonds = graph_from_smiles("CC(C)C")
+    atoms, bonds = from_smiles("CC(C)C")
     mean, _ = network(CONFIGS["section"]).encode(atoms[None], bonds[None])
     ends = mean[0, [0, 2, 3], 0]
     assert (ends - ends[0]).abs().max() < 1e-5
@@ -176,7 +177,7 @@ TIED = GraphVAEConfig(latent_channels=2, decoder="attention", tie_ranks=True, **
 
 @pytest.mark.parametrize("encoder", ["messages", "layers"])
 def test_ranks_tell_the_atoms_of_a_ring_apart(encoder: Literal["messages", "layers"]) -> None:
-    atoms, bonds = graph_from_smiles("C1CCCCC1")
+    atoms, bonds = from_smiles("C1CCCCC1")
     ties = tied_molecules(atoms[None], bonds[None])
     ranks = random_tie_ranks(atoms[None], ties, generator=torch.Generator().manual_seed(0))
     model = network(dataclasses.replace(TIED, encoder=encoder))

@@ -69,8 +69,7 @@ def test_every_public_name_is_at_the_door():
     names = [m.name for m in pkgutil.iter_modules(groups.__path__) if m.name[0] != "_"]
     modules = [importlib.import_module(f"utils.groups.{name}") for name in names]
     public = [(name, getattr(module, name)) for module in modules for name in module.__all__]
-    assert sorted([*(name for name, _ in public), "GroupAction"]) == groups.__all__
-    assert groups.GroupAction is groups.Action
+    assert sorted(name for name, _ in public) == groups.__all__
     for name, found in public:
         assert getattr(groups, name) is found
 

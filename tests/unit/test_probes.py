@@ -157,8 +157,20 @@ def test_codes_are_read_and_not_written_and_threads_are_given_back() -> None:
         probes.nmi(codes, labels)
         probes.pca(codes)
         assert [pool["num_threads"] for pool in threadpool_info()] == before
-        with probes._one_thread():
-            assert {pool["num_threads"] for pool in threadpool_info()} == {1}
+
+
+def test_probes_compute_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    class Watched(probes.components.PCA):  # type: ignore[misc]
+        def fit(self, matrix: Array) -> Watched:
+            seen.append({pool["num_threads"] for pool in threadpool_info()})
+            return super().fit(matrix)
+
+    monkeypatch.setattr(probes.components, "PCA", Watched)
+    with threadpool_limits(2):
+        probes.pca(TRAIN)
+    assert seen == [{1}]
 
 
 # ---------------------------------------------------------------- retrieval
@@ -257,7 +269,7 @@ BROKEN[3, 2] = np.nan
     [
         (lambda: probes.pca(TRAIN[:, :, None]), "must be a matrix with one code a row"),
         (lambda: probes.pca(BROKEN), "1 of its 300 rows hold NaN"),
-        (lambda: probes.pca(TRAIN, 7), "components must lie between 1 and 6"),
+        (lambda: probes.pca(TRAIN, 7), "components is from 1 to 6"),
         (lambda: probes.pca(np.ones((4, 3))), "all equal"),
         (lambda: probes.pca(np.ones((0, 3))), "must not be empty"),
         (lambda: probes.pca(TRAIN).transform(TRAIN[:, :4]), "4 columns and components has 6"),
@@ -271,7 +283,7 @@ BROKEN[3, 2] = np.nan
         ),
         (
             lambda: probes.knn_accuracy(TRAIN[:4], TRAIN_LABELS[:4], TEST, TEST_LABELS),
-            "k must lie between 1 and 4",
+            "k of neighbours is from 1 to 4",
         ),
         (
             lambda: probes.logistic_accuracy(TRAIN, 0 * TRAIN_LABELS, TEST, TEST_LABELS),
@@ -295,7 +307,7 @@ BROKEN[3, 2] = np.nan
         ),
         (lambda: probes.retrieval_accuracy(TEST, TRAIN, np.full(200, 300)), "0 to 299"),
         (lambda: probes.retrieval_accuracy(TEST, TRAIN, np.full(200, -1)), "from -1"),
-        (lambda: probes.nmi(TRAIN, TRAIN_LABELS, clusters=301), "clusters must lie between"),
+        (lambda: probes.nmi(TRAIN, TRAIN_LABELS, clusters=301), "clusters is from 1 to 300"),
         (lambda: probes.stratified_subset(TRAIN_LABELS, 4, seed=0), "too few for 5 classes"),
         (
             lambda: probes.stratified_subset(np.array([0, 0, 0, 0, 1]), 4, seed=0),
@@ -305,7 +317,7 @@ BROKEN[3, 2] = np.nan
             lambda: probes.few_label_accuracy(
                 TRAIN, TRAIN_LABELS, TEST, TEST_LABELS, count=50, repeats=1
             ),
-            "repeats must be at least 2",
+            "repeats .* is at least 2",
         ),
         (
             lambda: probes.few_label_accuracy(
@@ -316,7 +328,7 @@ BROKEN[3, 2] = np.nan
                 count=50,
                 probe="oracle",  # type: ignore[arg-type]
             ),
-            "probe must be",
+            "The probe is one of",
         ),
         (lambda: probes.spread([1.0]), "at least two"),
         (lambda: probes.spread([1.0, float("nan")]), "finite"),
@@ -331,7 +343,7 @@ def test_bad_values_get_one_sentence(call: Callable[[], object], sentence: str) 
     ("call", "sentence"),
     [
         (lambda: probes.pca(TRAIN.astype(str)), "must be real numbers"),
-        (lambda: probes.pca(TRAIN, 1.5), "components must be a whole number"),  # type: ignore[arg-type]
+        (lambda: probes.pca(TRAIN, 1.5), "components is an integer"),  # type: ignore[arg-type]
         (
             lambda: probes.knn_accuracy(TRAIN, TRAIN_LABELS / 2, TEST, TEST_LABELS),
             "train_labels must be integers",
@@ -433,7 +445,7 @@ def test_bad_numbers_of_neighbours_widths_and_epochs_are_refused() -> None:
         lambda: probes.mlp_r2(FIT, FIT_VALUES, JUDGE, JUDGE_VALUES, seed=0, width=0),
         lambda: probes.mlp_r2(FIT, FIT_VALUES, JUDGE, JUDGE_VALUES, seed=0, epochs=0),
     ):
-        with pytest.raises(ValueError, match="must lie between"):
+        with pytest.raises(ValueError, match="is from 1 to"):
             call()
     with pytest.raises(ValueError, match="must not be negative"):
         probes.knn_r2_from_distances(-cdist(JUDGE, FIT), FIT_VALUES, JUDGE_VALUES)

@@ -22,6 +22,8 @@ from torch_geometric.data import Data, InMemoryDataset
 from torch_geometric.loader import DataLoader
 
 from utils.data import cache, qm9
+from utils.data.qm9 import loading, source
+from utils.data.qm9.dataset import collate
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,10 @@ def sample(dense) -> qm9.DenseGraphs:
     small = torch.nonzero(dense.num_heavy <= 5)[:, 0]
     others = torch.from_numpy(np.random.default_rng(0).choice(len(dense), 400, replace=False))
     return dense[torch.cat([small, others])]
+
+
+def same(a: qm9.DenseGraphs, b: qm9.DenseGraphs) -> bool:
+    return torch.equal(a.atoms, b.atoms) and torch.equal(a.bonds, b.bonds)
 
 
 # ------------------------------------------------------------------ content
@@ -116,7 +122,7 @@ def test_property_table_is_complete():
 
 def test_qm9pack_is_never_imported():
     code = (
-        "import sys; from utils.data import qm9; t = qm9._read_tables(); "
+        "import sys; from utils.data.qm9 import source; t = source.read_tables(); "
         "assert 'qm9pack' not in sys.modules; print(len(t))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
@@ -129,7 +135,7 @@ def test_qm9pack_is_never_imported():
 @pytest.mark.parametrize("call", [qm9.load_dense, lambda s: qm9.QM9(split=s)])
 def test_unknown_split(call, tmp_path, monkeypatch):
     monkeypatch.setenv(cache.CACHE_VARIABLE, str(tmp_path))
-    with pytest.raises(ValueError, match=r"^Unknown split 'valid'.*\.$") as caught:
+    with pytest.raises(ValueError, match=r"^The split is one of .*'valid'\.$") as caught:
         call("valid")
     assert all(name in str(caught.value) for name in qm9.SPLITS)
     assert os.listdir(tmp_path) == []  # raised before any work
@@ -138,184 +144,15 @@ def test_unknown_split(call, tmp_path, monkeypatch):
 @pytest.mark.parametrize("names", ["weight", ["gap", "weight"], "g"])
 def test_unknown_property(names, tmp_path, monkeypatch):
     monkeypatch.setenv(cache.CACHE_VARIABLE, str(tmp_path))
-    with pytest.raises(ValueError, match=r"^Unknown property '(weight|g)'.*\.$") as caught:
+    with pytest.raises(ValueError, match=r"^The property is one of .*'(weight|g)'\.$") as caught:
         qm9.QM9(properties=names)
     assert all(p.name in str(caught.value) for p in qm9.PROPERTIES)
     assert os.listdir(tmp_path) == []
 
 
 def test_unknown_property_of_the_dense_view(dense):
-    with pytest.raises(ValueError, match="Unknown property 'weight'"):
+    with pytest.raises(ValueError, match=r"The property is one of .*'weight'"):
         dense.property("weight")
-
-
-# ------------------------------------------------------------------ one molecule
-
-
-@pytest.mark.parametrize(
-    ("smiles", "words"),
-    [
-        ("not a molecule", "not a SMILES"),
-        ("C1CC", "not a SMILES"),
-        ("C(C)(C)(C)(C)C", "not a SMILES"),
-        ("", "no atoms"),
-        ("CCS", "contains S"),
-        ("ClCBr", "contains Br, Cl"),
-        ("[H][H]", "contains H"),
-        ("CCCCCCCCCC", "10 heavy atoms"),
-        ("CC.O", "not connected"),
-        ("C[NH3+]", "formal charges"),
-        ("[NH3+]CC(=O)[O-]", "formal charges"),
-        ("C[CH2]", "radical"),
-    ],
-)
-def test_smiles_that_cannot_be_encoded(smiles, words, capfd):
-    with pytest.raises(ValueError, match=re.escape(words)) as caught:
-        qm9.graph_from_smiles(smiles)
-    assert "\n" not in str(caught.value)
-    assert str(caught.value).endswith(".")
-    assert capfd.readouterr().err == ""  # RDKit's own log stays quiet
-
-
-@pytest.mark.parametrize("value", [None, 3, b"CC", ["CC"]])
-def test_smiles_must_be_text(value):
-    with pytest.raises(TypeError, match="must be a string"):
-        qm9.graph_from_smiles(value)
-
-
-def test_smiles_to_graph_by_hand():
-    atoms, bonds = qm9.graph_from_smiles("N#CC(F)=O")
-    assert atoms.tolist() == [1, 0, 0, 3, 2, 4, 4, 4, 4]
-    expected = torch.zeros(9, 9, dtype=torch.uint8)
-    for i, j, order in [(0, 1, 3), (1, 2, 1), (2, 3, 1), (2, 4, 2)]:
-        expected[i, j] = expected[j, i] = order
-    assert torch.equal(bonds, expected)
-
-
-def test_hydrogens_stereo_and_isotopes_are_dropped():
-    plain = qm9.graph_from_smiles("CC(N)O")
-    for smiles in ("C[C@H](N)O", "C[C@@H](N)O", "[H]C([H])([H])C([H])(N)O", "[13CH3]C(N)O"):
-        assert all(
-            torch.equal(a, b) for a, b in zip(plain, qm9.graph_from_smiles(smiles), strict=True)
-        )
-
-
-def test_aromatic_rings_become_a_kekule_form():
-    _, bonds = qm9.graph_from_smiles("c1ccccc1")
-    assert bonds.sum(-1).tolist() == [3] * 6 + [0] * 3
-    assert sorted(bonds.triu()[bonds.triu() > 0].tolist()) == [1, 1, 1, 2, 2, 2]
-
-
-ATOMS, BONDS = qm9.graph_from_smiles("CC=O")
-
-
-@pytest.mark.parametrize(
-    ("atoms", "bonds", "error", "words"),
-    [
-        (ATOMS.tolist(), BONDS, TypeError, "atoms must be a torch tensor"),
-        (ATOMS, BONDS.numpy(), TypeError, "bonds must be a torch tensor"),
-        (ATOMS.float(), BONDS, TypeError, "atoms must hold integers"),
-        (ATOMS, BONDS.bool(), TypeError, "bonds must hold integers"),
-        (ATOMS[:8], BONDS, ValueError, "shape"),
-        (ATOMS, BONDS[0], ValueError, "shape"),
-        (ATOMS[None], BONDS, ValueError, "shape"),
-        (torch.tensor(1), torch.tensor(1), ValueError, "shape"),
-        (ATOMS + 1, BONDS, ValueError, r"0\.\.4"),
-        (ATOMS.long() - 1, BONDS, ValueError, r"0\.\.4"),
-        (ATOMS, BONDS * 2, ValueError, r"0\.\.3"),
-        (ATOMS, BONDS.triu(), ValueError, "symmetric"),
-        (ATOMS, BONDS + torch.eye(9, dtype=torch.uint8), ValueError, "itself"),
-        (ATOMS.roll(1), BONDS, ValueError, "empty slot"),
-    ],
-)
-def test_tensors_that_are_no_dense_graph(atoms, bonds, error, words):
-    with pytest.raises(error, match=words) as caught:
-        qm9.check_dense(atoms, bonds)
-    assert str(caught.value).endswith(".")
-
-
-def test_an_empty_batch_is_a_batch(dense):
-    nothing = dense[torch.zeros(0, dtype=torch.long)]
-    qm9.check_dense(nothing.atoms, nothing.bonds)
-    assert len(nothing) == 0
-    assert qm9.weisfeiler_leman_colours(nothing.atoms, nothing.bonds).shape == (0, 9)
-
-
-# ------------------------------------------------------------------ selection
-
-
-def test_selection(dense):
-    assert len(dense[5]) == 1
-    assert dense[-1].smiles == dense.smiles[-1:]
-    assert dense[2:4].smiles == ("O", "C#C")
-    assert dense[[4, 0]].smiles == ("C#N", "C")
-    water = dense[dense.index == 3]
-    assert water.smiles == ("O",)
-    assert water.atoms[0].tolist() == [2] + [4] * 8
-    with pytest.raises(IndexError):
-        dense[len(dense)]
-    with pytest.raises(IndexError):
-        dense[torch.ones(3, dtype=torch.bool)]
-
-
-# ------------------------------------------------------------------ relabelling
-
-
-def same(a: qm9.DenseGraphs, b: qm9.DenseGraphs) -> bool:
-    return torch.equal(a.atoms, b.atoms) and torch.equal(a.bonds, b.bonds)
-
-
-def compose(outer: torch.Tensor, inner: torch.Tensor) -> torch.Tensor:
-    return outer.gather(1, inner)
-
-
-def broken_relabel(dense: qm9.DenseGraphs, permutations: torch.Tensor) -> qm9.DenseGraphs:
-    """The usual slip: gather along the permutation, which is a right action."""
-    return qm9.relabel(dense, permutations.argsort(-1))
-
-
-def test_relabelling_is_a_left_action(sample):
-    tau = qm9.random_permutations(len(sample), seed=1)
-    sigma = qm9.random_permutations(len(sample), seed=2)
-    for action, holds in ((qm9.relabel, True), (broken_relabel, False)):
-        in_turn = action(action(sample, tau), sigma)
-        at_once = action(sample, compose(sigma, tau))
-        assert same(in_turn, at_once) is holds
-    assert same(qm9.relabel(sample, torch.arange(9)), sample)
-    assert same(qm9.relabel(qm9.relabel(sample, sigma), sigma.argsort(-1)), sample)
-
-
-@settings(max_examples=100, deadline=None)
-@given(position=st.integers(0, 400), sigma=st.permutations(range(9)))
-def test_relabelling_entry_by_entry(sample, position, sigma):
-    one = sample[position]
-    moved = qm9.relabel(one, torch.tensor(sigma))
-    for i in range(9):
-        assert moved.atoms[0, sigma[i]] == one.atoms[0, i]  # empty slots move too
-        for j in range(9):
-            assert moved.bonds[0, sigma[i], sigma[j]] == one.bonds[0, i, j]
-    qm9.check_dense(moved.atoms, moved.bonds)
-    assert moved.smiles == one.smiles
-    assert torch.equal(moved.properties, one.properties)
-
-
-def test_relabelling_rejects_what_is_no_permutation(sample):
-    for wrong in (torch.arange(8), torch.arange(9).expand(3, 9), torch.arange(9)[None, None]):
-        with pytest.raises(ValueError, match="shape"):
-            qm9.relabel(sample, wrong)
-    for wrong in (torch.zeros(9, dtype=torch.long), torch.arange(1, 10), torch.arange(-1, 8)):
-        with pytest.raises(ValueError, match=r"each of 0\.\.8 once"):
-            qm9.relabel(sample, wrong)
-
-
-def test_random_permutations_are_uniform_and_reproducible():
-    drawn = qm9.random_permutations(60_000, seed=0, slots=3)
-    assert torch.equal(drawn, qm9.random_permutations(60_000, seed=0, slots=3))
-    assert not torch.equal(drawn, qm9.random_permutations(60_000, seed=1, slots=3))
-    counts = collections.Counter(map(tuple, drawn.tolist()))
-    assert len(counts) == 6
-    chi_squared = sum((c - 10_000) ** 2 / 10_000 for c in counts.values())
-    assert chi_squared < 20.5  # 99.9 % quantile with 5 degrees of freedom
 
 
 def test_relabelling_all_molecules_depends_on_the_seed_alone(dense):
@@ -415,7 +252,7 @@ def test_storage_equals_torch_geometrics_own_collate(sample, relabelled):
     if relabelled:
         sample = qm9.relabel(sample, qm9.random_permutations(len(sample), seed=5))
     columns = qm9.property_indices(["gap", "dipole"])
-    data, slices = qm9._collate(sample, columns)
+    data, slices = collate(sample, columns)
     expected, expected_slices = InMemoryDataset.collate(naive_data(sample, columns))
     assert set(data.keys()) == set(expected.keys())
     for key in expected.keys():  # noqa: SIM118
@@ -485,7 +322,7 @@ def test_a_second_load_builds_nothing(dense, monkeypatch):
     def read() -> None:
         raise AssertionError("the tables were read again")
 
-    monkeypatch.setattr(qm9, "_read_tables", read)
+    monkeypatch.setattr(source, "read_tables", read)
     assert same(qm9.load_dense(), dense)
     assert len(qm9.QM9()) == len(dense)
 
@@ -508,7 +345,7 @@ def test_a_damaged_cache_is_built_again_with_a_notice(tmp_path, monkeypatch, cap
         built.append(progress)
         return lambda stream: stream.write(good.read_bytes())
 
-    monkeypatch.setattr(qm9, "_build", build)
+    monkeypatch.setattr(loading, "build", build)
     assert same(qm9.load_dense(root=tmp_path), dense)
     assert built == [True]
     notice = capsys.readouterr().err
@@ -522,7 +359,7 @@ def test_the_build_is_deterministic_and_filters_what_it_should(tmp_path, monkeyp
     columns = {p.column: [1.0] * 6 for p in qm9.PROPERTIES if p.column}
     smiles = ["CCO", "C[NH3+]", "C[C@H](N)O", "OCC", "C[C@@H](N)O", "c1ccccc1"]
     table = pd.DataFrame({"Index": [3, 4, 5, 7, 8, 9], "SMILES": smiles, **columns})
-    monkeypatch.setattr(qm9, "_read_tables", lambda: table)
+    monkeypatch.setattr(source, "read_tables", lambda: table)
     first = qm9.load_dense(root=tmp_path / "a", progress=False)
     assert first.smiles == ("CCO", "CC(N)O", "c1ccccc1")  # neutral; the first of its graph
     assert first.index.tolist() == [3, 5, 9]
@@ -542,27 +379,27 @@ def test_the_build_is_deterministic_and_filters_what_it_should(tmp_path, monkeyp
 def test_an_unwritable_folder_is_one_sentence_before_the_work(tmp_path, monkeypatch):
     (tmp_path / "taken").write_text("a file")
     monkeypatch.setenv(cache.CACHE_VARIABLE, str(tmp_path / "taken"))
-    monkeypatch.setattr(qm9, "_build", lambda **_: pytest.fail("built before the folder was tried"))
+    monkeypatch.setattr(loading, "build", lambda **_: pytest.fail("built before the folder"))
     with pytest.raises(cache.CacheError, match=r"not a folder.*EQUIVARIANCE_CACHE.*\.$"):
         qm9.QM9()
 
 
 def test_an_incomplete_source_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(qm9, "_SOURCE_MOLECULES", 130_832)
+    monkeypatch.setattr(source, "SOURCE_MOLECULES", 130_832)
     with pytest.raises(ValueError, match=r"130,832 complete molecules.*reinstall.*\.$"):
         qm9.load_dense(root=tmp_path)
     assert os.listdir(tmp_path) == []
 
 
 def test_a_missing_source_package_is_named(monkeypatch):
-    monkeypatch.setattr(qm9.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(source.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(FileNotFoundError, match=r"pip install qm9pack"):
-        qm9._read_tables()
+        source.read_tables()
 
     def missing(name):
-        raise qm9.importlib.metadata.PackageNotFoundError(name)
+        raise source.importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(qm9.importlib.metadata, "version", missing)
+    monkeypatch.setattr(source.importlib.metadata, "version", missing)
     with pytest.raises(FileNotFoundError, match=r"pip install qm9pack"):
         qm9.load_dense()
 
@@ -611,130 +448,8 @@ def test_first_use_killed_then_built_then_loaded(tmp_path):
 # ------------------------------------------------------------------ ties
 
 
-def naive_refinement(atoms: list[int], bonds: list[list[int]]) -> list[int]:
-    """1-WL with nested tuples, the way a textbook writes it."""
-    colours: list[object] = list(atoms)
-    for _ in range(len(atoms)):
-        colours = [
-            (
-                own,
-                tuple(
-                    sorted((order, repr(c)) for order, c in zip(row, colours, strict=True) if order)
-                ),
-            )
-            for own, row in zip(colours, bonds, strict=True)
-        ]
-        names = {c: k for k, c in enumerate(sorted(set(map(repr, colours))))}
-        colours = [names[repr(c)] for c in colours]
-    return colours  # type: ignore[return-value]
-
-
-def partition(colours: list[int]) -> set[frozenset[int]]:
-    return {frozenset(i for i, c in enumerate(colours) if c == k) for k in set(colours)}
-
-
-def test_colours_agree_with_a_textbook_refinement(sample):
-    colours = qm9.weisfeiler_leman_colours(sample.atoms, sample.bonds)
-    early = qm9.weisfeiler_leman_colours(sample.atoms, sample.bonds, rounds=1)
-    unordered = qm9.weisfeiler_leman_colours(sample.atoms, (sample.bonds > 0).byte())
-    differs = {"one round": 0, "bond orders ignored": 0}
-    for n in range(len(sample)):
-        expected = partition(naive_refinement(sample.atoms[n].tolist(), sample.bonds[n].tolist()))
-        assert partition(colours[n].tolist()) == expected
-        differs["one round"] += partition(early[n].tolist()) != expected
-        differs["bond orders ignored"] += partition(unordered[n].tolist()) != expected
-    assert all(differs.values()), differs  # the comparison can fail
-
-
-def test_colours_are_exactly_equivariant(sample):
-    sigma = qm9.random_permutations(len(sample), seed=9)
-    moved = qm9.relabel(sample, sigma)
-    colours = qm9.weisfeiler_leman_colours(sample.atoms, sample.bonds)
-    expected = torch.empty_like(colours).scatter_(1, sigma, colours)
-    assert torch.equal(qm9.weisfeiler_leman_colours(moved.atoms, moved.bonds), expected)
-    assert not torch.equal(expected, colours)
-
-
-def test_a_single_graph_and_a_batch_agree(sample):
-    batch = qm9.weisfeiler_leman_colours(sample.atoms, sample.bonds)
-    one = qm9.weisfeiler_leman_colours(sample.atoms[50], sample.bonds[50])
-    assert torch.equal(one, batch[50])
-
-
-def test_colours_of_too_large_a_graph():
-    atoms, bonds = torch.zeros(10, dtype=torch.uint8), torch.zeros(10, 10, dtype=torch.uint8)
-    with pytest.raises(ValueError, match="at most 9 slots, not 10"):
-        qm9.weisfeiler_leman_colours(atoms, bonds)
-    with pytest.raises(ValueError, match=r"shape \(N, n\)"):
-        qm9.tied_molecules(ATOMS, BONDS)
-
-
-@pytest.mark.parametrize(
-    ("smiles", "tied", "ambiguous"),
-    [
-        ("C", False, False),
-        ("CO", False, False),
-        ("CC", True, False),  # two carbons alike, but there is only one pair
-        ("CCC", True, False),  # the pairs end-middle are bonded, the pair of ends is not
-        ("C1CC1", True, False),  # every pair of atoms is bonded
-        ("C1CCC1", True, True),  # neighbours and opposite corners look the same
-        ("c1ccccc1", True, True),
-        ("CC(C)(C)C", True, False),
-        ("N#CC#N", True, True),
-    ],
-)
-def test_known_ties(smiles, tied, ambiguous):
-    atoms, bonds = qm9.graph_from_smiles(smiles)
-    found = qm9.tied_molecules(atoms[None], bonds[None])
-    assert bool(found.tied) is tied
-    assert bool(found.ambiguous) is ambiguous
-    assert naive_ambiguous(atoms.tolist(), bonds.tolist()) is ambiguous
-
-
-def naive_ambiguous(atoms: list[int], bonds: list[list[int]]) -> bool:
-    """Try all pairs of pairs of atoms."""
-    colours = naive_refinement(atoms, bonds)
-    real = [i for i, kind in enumerate(atoms) if kind != qm9.NO_ATOM]
-    pairs = [(i, j) for i in real for j in real if i != j]
-    return any(
-        (colours[i], colours[j]) == (colours[k], colours[m]) and bonds[i][j] != bonds[k][m]
-        for i, j in pairs
-        for k, m in pairs
-    )
-
-
-def test_ties_agree_with_brute_force(sample):
-    found = qm9.tied_molecules(sample.atoms, sample.bonds)
-    for n in range(0, len(sample), 3):
-        atoms, bonds = sample.atoms[n].tolist(), sample.bonds[n].tolist()
-        colours = naive_refinement(atoms, bonds)
-        real = [c for c, kind in zip(colours, atoms, strict=True) if kind != qm9.NO_ATOM]
-        assert bool(found.tied[n]) == (len(set(real)) < len(real))
-        assert bool(found.ambiguous[n]) == naive_ambiguous(atoms, bonds)
-
-
 def test_how_many_molecules_are_tied(dense):
     found = qm9.tied_molecules(dense.atoms, dense.bonds)
     assert not bool((found.ambiguous & ~found.tied).any())
     assert float(found.tied.double().mean()) == pytest.approx(0.256, abs=5e-4)
     assert float(found.ambiguous.double().mean()) == pytest.approx(0.079, abs=5e-4)
-
-
-def test_tie_ranks_number_every_colour_of_an_ambiguous_molecule() -> None:
-    graphs = [qm9.graph_from_smiles(smiles) for smiles in ("C1CCCCC1", "CC(C)C", "CC1CC1")]
-    atoms, bonds = (torch.stack(part) for part in zip(*graphs, strict=True))
-    ties = qm9.tied_molecules(atoms, bonds)
-    assert ties.ambiguous.tolist() == [True, False, False]
-    draws = [
-        qm9.random_tie_ranks(atoms, ties, generator=torch.Generator().manual_seed(seed))
-        for seed in range(20)
-    ]
-    for ranks in draws:
-        assert sorted(ranks[0, :6].tolist()) == [0, 1, 2, 3, 4, 5]
-        assert not bool(ranks[0, 6:].any())
-        assert not bool(ranks[1:].any())
-    assert len({tuple(ranks[0, :6].tolist()) for ranks in draws}) > 10
-    again = qm9.random_tie_ranks(atoms, ties, generator=torch.Generator().manual_seed(3))
-    assert torch.equal(again, draws[3])
-    with pytest.raises(ValueError, match=r"atoms of shape \(3, 9\) are expected"):
-        qm9.random_tie_ranks(atoms[:2], ties, generator=torch.Generator())

@@ -803,7 +803,7 @@ def test_protocol_parts_share_no_digit(monkeypatch: pytest.MonkeyPatch) -> None:
         return mnist.RotatedDigits(images, index % 10, torch.zeros(len(index)), index)
 
     def protocol(seed: int) -> tuple[mnist.RotatedDigits, mnist.RotatedDigits]:
-        indices = mnist._protocol_indices(labels, 10_000, np.random.default_rng(seed))
+        indices = mnist.protocol_indices(labels, 10_000, np.random.default_rng(seed))
         return part(indices[0]), part(indices[1])
 
     everything = mnist.Digits(blank.expand(60_000, 1, 28, 28), labels)

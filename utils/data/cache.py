@@ -67,7 +67,6 @@ CACHE_VARIABLE = "EQUIVARIANCE_CACHE"
 
 _APPLICATION = "interpreting-equivariant-representations"
 _STALE_SECONDS = 3600.0
-_BLOCK = 1 << 20
 
 
 class CacheError(OSError):
@@ -77,19 +76,9 @@ class CacheError(OSError):
 def cache_directory() -> Path:
     """Return the folder for derived data, without creating it.
 
-    Returns
-    -------
-    pathlib.Path
-        The folder named by the environment variable ``EQUIVARIANCE_CACHE`` if it is set
-        and not empty, otherwise the user's cache folder for this project, as the
-        operating system defines it. For a user without a home it is the folder for
-        temporary files that stands in for that one; it is created.
-
-    Raises
-    ------
-    CacheError
-        If ``EQUIVARIANCE_CACHE`` begins with ``~`` and there is no such home, or if the
-        folder for temporary files cannot be used safely.
+    It is the folder named by the environment variable ``EQUIVARIANCE_CACHE`` if that is set
+    and not empty, otherwise the user's cache folder for this project, as the operating system
+    defines it. For a user without a home it is :func:`private_folder`, which is created.
     """
     override = os.environ.get(CACHE_VARIABLE, "").strip()
     if override:
@@ -113,27 +102,16 @@ def _user_folder() -> Path | None:
 def private_folder(*, make: bool = True) -> Path:
     """Return this user's own folder among the temporary files, or refuse it.
 
+    Its name can be foreseen, so that later processes find it, and so that anyone on the
+    machine could have made it first and filled it with files whose checksums agree. It is
+    used only if it is a real folder, ours, and closed to everyone else; otherwise a
+    :class:`CacheError` says so. On Windows the folder for temporary files belongs to the user
+    already.
+
     Parameters
     ----------
     make : bool
         Whether to make it if it is not there.
-
-    Returns
-    -------
-    pathlib.Path
-        The folder, named after the number of the user.
-
-    Raises
-    ------
-    CacheError
-        If it cannot be made, is someone else's, or is open to others.
-
-    Notes
-    -----
-    Its name can be foreseen, so that later processes find it, and so that anyone on the
-    machine could have made it first and filled it with files whose checksums agree. It is
-    used only if it is a real folder, ours, and closed to everyone else. On Windows the
-    folder for temporary files belongs to the user already.
     """
     elsewhere = f"set {CACHE_VARIABLE} to a folder that you may write to"
     try:
@@ -166,21 +144,14 @@ def stand_in(path: str | os.PathLike[str], *, make: bool = False) -> Path | None
     path : path-like
         The cache folder, or something in it. It need not exist.
     make : bool
-        Whether to make the folder for temporary files if it is not there.
+        Whether to make the folder for temporary files if it is not there, or say why not.
 
     Returns
     -------
     pathlib.Path or None
-        The path in a folder that is this user's own and closed to all others. None if
-        `path` is not in the user's cache folder, or if ``EQUIVARIANCE_CACHE`` is set: a
-        folder that someone chose is not replaced by another. Unless `make` is true, also
-        None if the folder is not there or is not safe.
-
-    Raises
-    ------
-    CacheError
-        If `make` is true and the folder cannot be made, is someone else's, or is open to
-        others.
+        The path in :func:`private_folder`. None if `path` is not in the user's cache folder, or if
+        ``EQUIVARIANCE_CACHE`` is set: a folder that someone chose is not replaced by another.
+        Unless `make` is true, also None if the folder is not there or is not safe.
     """
     folder = _user_folder()
     if os.environ.get(CACHE_VARIABLE, "").strip() or folder is None:
@@ -198,40 +169,15 @@ def stand_in(path: str | os.PathLike[str], *, make: bool = False) -> Path | None
 
 
 def notice(message: str) -> None:
-    """Tell the reader something on standard error, without breaking a progress bar.
-
-    Parameters
-    ----------
-    message : str
-        One line of text.
-    """
+    """Tell the reader one line on standard error, without breaking a progress bar."""
     tqdm.write(message, file=sys.stderr)
     sys.stderr.flush()
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits, read in blocks.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-
-    Returns
-    -------
-    str
-        The checksum in lower case.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    """
-    digest = hashlib.sha256()
+    """Return the SHA-256 of a file as 64 hexadecimal digits, read in blocks."""
     with open(path, "rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _explain(error: OSError, path: Path) -> CacheError:
@@ -277,20 +223,10 @@ def _remove_leftovers(path: Path) -> None:
 
 
 def ensure_writable(directory: str | os.PathLike[str]) -> None:
-    """Create a folder if needed and check that a file can be written there.
+    """Create a folder, with its parents, if needed, and check that a file can be written there.
 
     Call it before a long computation whose result is to be stored: the reader then
     learns about a read-only folder in a moment and not at the end.
-
-    Parameters
-    ----------
-    directory : path-like
-        The folder. Its parents are created as well.
-
-    Raises
-    ------
-    CacheError
-        If the folder cannot be made or written to, or the disk is full.
     """
     probe = _temporary_beside(Path(directory) / "probe")
     try:
@@ -309,21 +245,8 @@ def ensure_writable(directory: str | os.PathLike[str]) -> None:
 def writable_or_stand_in(directory: str | os.PathLike[str]) -> Path:
     """Return a folder if a file can be written there, and otherwise what stands in for it.
 
-    Parameters
-    ----------
-    directory : path-like
-        The folder. It is created if needed, and so is its stand-in.
-
-    Returns
-    -------
-    pathlib.Path
-        `directory`, or :func:`stand_in` of it if it is read-only or cannot be made.
-
-    Raises
-    ------
-    CacheError
-        If neither can be written to, if nothing stands in for it, or if the disk is full:
-        that passes, and a cache for good is worth some space.
+    The folder, or :func:`stand_in` of it, is created if needed. A full disk is an error all the
+    same: that passes, and a cache for good is worth some space.
     """
     directory = Path(directory)
     try:
@@ -340,9 +263,9 @@ def writable_or_stand_in(directory: str | os.PathLike[str]) -> Path:
 
 
 def write_atomically(
-    path: str | os.PathLike[str], write: Callable[[BinaryIO], None], *, overwrite: bool = True
+    path: str | os.PathLike[str], write: Callable[[BinaryIO], object], *, overwrite: bool = True
 ) -> str:
-    """Write a file so that readers see all of it or nothing.
+    """Write a file so that readers see all of it or nothing, and return its SHA-256.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, and
     take the name `path` in one step. Whatever goes wrong, the temporary file is removed
@@ -355,19 +278,8 @@ def write_atomically(
     write : callable
         Called once with a binary stream, open for writing and reading, that can seek.
     overwrite : bool
-        Whether a file that is already there may be replaced.
-
-    Returns
-    -------
-    str
-        The SHA-256 of the file that was written.
-
-    Raises
-    ------
-    CacheError
-        If the folder is read-only, the disk is full, or a folder stands at `path`.
-    FileExistsError
-        If `overwrite` is false and `path` exists; raised before anything is written.
+        Whether a file that is already there may be replaced; if not, it is an error before
+        anything is written.
     """
     path = Path(path)
     if not overwrite and path.exists():
@@ -397,56 +309,23 @@ def _sidecar(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
 
 
-def write_verified(path: str | os.PathLike[str], write: Callable[[BinaryIO], None]) -> str:
-    """Write a file atomically, and then its checksum as ``NAME.sha256`` beside it.
+def write_verified(path: str | os.PathLike[str], write: Callable[[BinaryIO], object]) -> str:
+    """Write a file atomically, then its checksum as ``NAME.sha256`` beside it; return the checksum.
 
-    Parameters
-    ----------
-    path : path-like
-        The file to write.
-    write : callable
-        Called once with a binary stream, as in :func:`write_atomically`.
-
-    Returns
-    -------
-    str
-        The SHA-256 of the file.
-
-    Raises
-    ------
-    CacheError
-        As in :func:`write_atomically`.
-
-    Notes
-    -----
     The order matters. A kill before the second write leaves the new file with no
     checksum or with the old one; both fail in :func:`read_verified`.
     """
     path = Path(path)
     digest = write_atomically(path, write)
     line = f"{digest}  {path.name}\n".encode()
-
-    def write_line(stream: BinaryIO) -> None:
-        """Write the line of the sidecar."""
-        stream.write(line)
-
-    write_atomically(_sidecar(path), write_line)
+    write_atomically(_sidecar(path), lambda stream: stream.write(line))
     return digest
 
 
 def read_verified(path: str | os.PathLike[str]) -> bytes | None:
-    """Return the bytes of a file if they match the checksum stored beside it.
+    """Return the bytes of a file that :func:`write_verified` wrote, as they were verified.
 
-    Parameters
-    ----------
-    path : path-like
-        A file that :func:`write_verified` wrote.
-
-    Returns
-    -------
-    bytes or None
-        The content that was verified, or None if the file or its checksum is missing,
-        cannot be read, or does not match.
+    None if the file or its checksum is missing, cannot be read, or does not match.
     """
     path = Path(path)
     try:
@@ -458,9 +337,13 @@ def read_verified(path: str | os.PathLike[str]) -> bytes | None:
 
 
 def load_or_build(
-    path: str | os.PathLike[str], build: Callable[[], Callable[[BinaryIO], None]], *, what: str
+    path: str | os.PathLike[str], build: Callable[[], Callable[[BinaryIO], object]], *, what: str
 ) -> bytes:
     """Return the verified content of a cache file, and build the file first if need be.
+
+    The folder is tried before the computation starts. A file of the user's cache folder that is
+    not there and cannot be written is read from, or built in, the folder that stands in for it
+    (:func:`writable_or_stand_in`).
 
     Parameters
     ----------
@@ -471,19 +354,6 @@ def load_or_build(
         deterministically, and returns the function that writes it to a binary stream.
     what : str
         What the file holds, for the notices, as in ``"QM9 graphs"``.
-
-    Returns
-    -------
-    bytes
-        The content of the file, its checksum verified in this call. A file of the user's
-        cache folder that is not there and cannot be written is read from, or built in,
-        the folder that stands in for it (:func:`writable_or_stand_in`).
-
-    Raises
-    ------
-    CacheError
-        If the file has to be built and cannot be written. The folder is tried before
-        the computation starts.
     """
     asked = path = Path(path)
     content = read_verified(path)

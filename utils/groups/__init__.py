@@ -47,7 +47,6 @@ from utils.groups.representations import (
     trivial_representation,
 )
 
-GroupAction = Action  # the name before actions were open
 
 __all__ = [
     "Action",
@@ -55,7 +54,6 @@ __all__ = [
     "CyclicShifts",
     "FiniteGroup",
     "Group",
-    "GroupAction",
     "PointPermutations",
     "Representation",
     "SetAction",

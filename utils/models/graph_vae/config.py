@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
 from utils._checks import check_choice
-from utils.data.qm9 import ATOM_SYMBOLS, BOND_ORDERS
+from utils.graphs import ATOM_SYMBOLS, BOND_ORDERS
 from utils.models.base import NetworkConfig
 
 __all__ = ["Decoder", "Encoder", "GraphVAEConfig"]
@@ -44,7 +44,7 @@ class GraphVAEConfig(NetworkConfig):
         Their range, in periods per unit; the frequencies are a geometric sequence.
     tie_ranks : bool
         Whether the encoder also reads numbers that tell tied atoms apart, as
-        :func:`utils.data.qm9.random_tie_ranks` draws them.
+        :func:`utils.graphs.random_tie_ranks` draws them.
 
     Examples
     --------

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from utils.data.qm9 import MAX_ATOMS, NO_ATOM
+from utils.graphs import MAX_ATOMS, NO_ATOM
 from utils.models.permutation import square_of_pairs, unordered_pairs
 
 __all__ = ["GraphLogits", "exact_match", "reconstruction_nats"]

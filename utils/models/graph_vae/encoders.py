@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from utils.data.qm9 import MAX_ATOMS
+from utils.graphs import MAX_ATOMS
 from utils.models.graph_vae.blocks import Block, EquivariantStack, matrices_of
 from utils.models.graph_vae.config import ELEMENTS, ORDERS, GraphVAEConfig
 from utils.models.permutation import GraphFeatures, SymmetricEquivariantLinear, unordered_pairs

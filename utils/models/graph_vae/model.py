@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from utils.data.qm9 import MAX_ATOMS, check_dense
+from utils.graphs import MAX_ATOMS, check_dense
 from utils.models.base import Network
 from utils.models.graph_vae.config import GraphVAEConfig
 from utils.models.graph_vae.decoders import AttentionDecoder, LayeredDecoder, SectionDecoder
@@ -73,7 +73,7 @@ class GraphVAE(Network):
         if self.config.tie_ranks and ranks is None:
             raise ValueError(
                 "this network reads numbers that tell tied atoms apart; pass ranks, such as "
-                "utils.data.qm9.random_tie_ranks(atoms, tied_molecules(atoms, bonds), ...)"
+                "utils.graphs.random_tie_ranks(atoms, tied_molecules(atoms, bonds), ...)"
             )
         if ranks is not None and not self.config.tie_ranks:
             raise ValueError("this network reads no ranks of tied atoms; leave them out")
@@ -108,7 +108,7 @@ class GraphVAE(Network):
         if atoms.ndim != 2 or atoms.shape[1] != MAX_ATOMS:
             raise ValueError(
                 f"atoms must have shape (B, {MAX_ATOMS}), not {tuple(atoms.shape)}; pad smaller "
-                f"molecules with empty slots, as utils.data.qm9 does"
+                f"molecules with empty slots, as utils.graphs does"
             )
         if ranks is not None and ranks.shape != atoms.shape:
             raise ValueError(

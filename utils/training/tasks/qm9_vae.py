@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from utils.data.checksum import data_checksum
-from utils.data.qm9 import DenseGraphs, Ties, load_dense, random_tie_ranks, tied_molecules
+from utils.data.qm9 import load_dense
+from utils.graphs import DenseGraphs, Ties, random_tie_ranks, tied_molecules
 from utils.models.base import Network
 from utils.models.baselines import gaussian_kl
 from utils.models.graph_vae import GraphVAE, GraphVAEConfig, exact_match, reconstruction_nats

@@ -1,0 +1,244 @@
+"""Drawings of molecules that read on a light page and on a dark one."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rdkit import Chem, Geometry
+from rdkit.Chem import rdDepictor
+from rdkit.Chem.Draw import rdMolDraw2D
+
+from utils._checks import check_whole
+from utils.molecules.conversion import ATOMIC_NUMBERS, check_molecule, slot_of
+
+__all__ = ["ATOM_COLOURS", "HIGHLIGHT_COLOUR", "draw", "draw_grid"]
+
+ATOM_COLOURS: dict[str, str] = {"N": "#0072B2", "O": "#D55E00", "F": "#009E73"}
+"""Colours of the atoms in drawings, from the palette of Okabe and Ito.
+
+Each has a contrast of at least 3 with white and with the dark page. Carbon, bonds and text
+take the colour of the surrounding text (``currentColor``).
+"""
+
+HIGHLIGHT_COLOUR: str = "#CC79A7"
+"""Colour of highlighted atoms for which none is given."""
+
+Highlight = Sequence[int] | Mapping[int, str] | None
+
+
+def draw(
+    molecule: Chem.Mol,
+    *,
+    size: tuple[int, int] = (240, 200),
+    legend: str = "",
+    indices: bool = False,
+    notes: Mapping[int, str] | None = None,
+    highlight: Highlight = None,
+    like: Chem.Mol | None = None,
+    alt: str | None = None,
+) -> str:
+    """Draw a molecule, valid or not, as one ``svg`` element that reads in light and dark mode.
+
+    The background is transparent; carbon, bonds and text take the colour of the surrounding
+    text, so the drawing has to stand in the page itself and not in an ``img`` tag.
+
+    Parameters
+    ----------
+    molecule : rdkit.Chem.Mol
+        The molecule, with at least one atom.
+    size : tuple of int
+        Width and height in pixels, each at least 20.
+    legend : str
+        A line of text below.
+    indices : bool
+        Whether to write beside each atom the slot that it stands in.
+    notes : mapping of int to str, optional
+        Text to write beside the atoms, by slot.
+    highlight : sequence of int, or mapping of int to str, optional
+        Slots whose atoms get a disc, with colours ``"#RRGGBB"`` if it is a mapping.
+    like : rdkit.Chem.Mol, optional
+        If this is the same graph under another labelling, its layout is used, so that two
+        drawings differ in nothing but the labels. Otherwise it changes nothing.
+    alt : str, optional
+        What a screen reader says; the legend or the SMILES if omitted.
+
+    Examples
+    --------
+    >>> draw(Chem.MolFromSmiles("CCO"), alt="Ethanol")[:36]
+    '<svg role="img" aria-label="Ethanol"'
+    """
+    drawer = _drawer(size, 1, 1)
+    copy = _prepare(molecule, indices, notes, like)
+    colours = _colours(copy, highlight)
+    drawer.DrawMolecule(
+        copy,
+        highlightAtoms=list(colours),
+        highlightAtomColors=colours,
+        highlightBonds=[],
+        legend=legend,
+    )
+    return _finish(drawer, alt or legend or f"Molecule {_plain_smiles(molecule)}")
+
+
+def draw_grid(
+    molecules: Sequence[Chem.Mol],
+    *,
+    legends: Sequence[str] | None = None,
+    columns: int = 4,
+    size: tuple[int, int] = (180, 150),
+    indices: bool = False,
+    notes: Sequence[Mapping[int, str] | None] | None = None,
+    highlight: Sequence[Highlight] | None = None,
+    like: Chem.Mol | None = None,
+    alt: str | None = None,
+) -> str:
+    """Draw several molecules in a grid, row by row, as one ``svg`` element.
+
+    Parameters
+    ----------
+    molecules : sequence of rdkit.Chem.Mol
+        The molecules, at least one.
+    columns : int
+        Molecules in a row.
+    size : tuple of int
+        Width and height of one cell in pixels.
+    legends, notes, highlight : sequence, optional
+        One entry for each molecule, as in :func:`draw`.
+    indices, like, alt
+        As in :func:`draw`, for every molecule.
+
+    Examples
+    --------
+    >>> draw_grid([Chem.MolFromSmiles(s) for s in ("C", "N")], legends=["a", "b"])[16:44]
+    'aria-label="Molecules: a; b"'
+    """
+    number = len(molecules)
+    if number == 0:
+        raise ValueError("There are no molecules to draw; give at least one.")
+    for name, entries in (("legends", legends), ("notes", notes), ("highlight", highlight)):
+        if entries is not None and len(entries) != number:
+            raise ValueError(
+                f"{name} has {len(entries)} entries for {number} molecules; give one for each."
+            )
+    columns = min(check_whole(columns, "The number of columns"), number)
+    drawer = _drawer(size, columns, -(-number // columns))
+    each_note, each_highlight = notes or [None] * number, highlight or [None] * number
+    copies = [_prepare(m, indices, n, like) for m, n in zip(molecules, each_note, strict=True)]
+    colours = [_colours(m, h) for m, h in zip(copies, each_highlight, strict=True)]
+    drawer.DrawMolecules(
+        copies,
+        highlightAtoms=[list(c) for c in colours],
+        highlightAtomColors=colours,
+        highlightBonds=[[] for _ in colours],
+        legends=list(legends or [""] * number),
+    )
+    named = legends or [_plain_smiles(m) for m in molecules]
+    return _finish(drawer, alt or f"Molecules: {'; '.join(named)}")
+
+
+def _plain_smiles(molecule: Chem.Mol) -> str:
+    return Chem.MolToSmiles(molecule, isomericSmiles=False)
+
+
+def _rgb(colour: str) -> tuple[float, float, float]:
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+        raise ValueError(f"Colours are given as '#RRGGBB', not {colour!r}.")
+    return (int(colour[1:3], 16) / 255, int(colour[3:5], 16) / 255, int(colour[5:7], 16) / 255)
+
+
+def _check_slots(named: Iterable[int], slots: Iterable[int], what: str) -> None:
+    unknown = sorted(set(named) - set(slots))
+    if unknown:
+        raise ValueError(f"{what} names the slots {unknown}, where the molecule has no atoms.")
+
+
+def _prepare(
+    molecule: Chem.Mol, indices: bool, notes: Mapping[int, str] | None, like: Chem.Mol | None
+) -> Chem.Mol:
+    """Return a copy of a molecule with coordinates and notes."""
+    copy = Chem.Mol(check_molecule(molecule))
+    if copy.GetNumAtoms() == 0:
+        raise ValueError("The molecule has no atoms, so there is nothing to draw.")
+    notes = notes or {}
+    _check_slots(notes, map(slot_of, copy.GetAtoms()), "notes")
+    for atom in copy.GetAtoms():
+        slot = slot_of(atom)
+        parts = ([str(slot)] if indices else []) + ([notes[slot]] if slot in notes else [])
+        if parts:
+            atom.SetProp("atomNote", " ".join(parts))
+    rdDepictor.Compute2DCoords(copy)
+    if like is not None:
+        _place_like(copy, like)
+    return copy
+
+
+def _place_like(molecule: Chem.Mol, like: Chem.Mol) -> None:
+    """Copy the layout of an isomorphic molecule; leave other molecules as they are."""
+    pattern, target = Chem.Mol(check_molecule(like)), Chem.Mol(molecule)
+    for either in (pattern, target):
+        either.UpdatePropertyCache(strict=False)
+        Chem.GetSymmSSSR(either)
+        Chem.SetAromaticity(either)
+    same_size = pattern.GetNumAtoms() == target.GetNumAtoms()
+    match = target.GetSubstructMatch(pattern) if same_size else ()
+    if not match:
+        return
+    rdDepictor.Compute2DCoords(pattern)
+    source, place = pattern.GetConformer(), molecule.GetConformer()
+    for i, j in enumerate(match):
+        point = source.GetAtomPosition(i)
+        place.SetAtomPosition(j, Geometry.Point3D(point.x, point.y, 0.0))
+
+
+def _colours(
+    molecule: Chem.Mol, highlight: Highlight
+) -> dict[int, tuple[float, float, float, float]]:
+    """Return the half-transparent colour of each highlighted atom, by atom number."""
+    if highlight is None:
+        return {}
+    by_slot = {slot_of(atom): atom.GetIdx() for atom in molecule.GetAtoms()}
+    _check_slots(highlight, by_slot, "highlight")
+    colours = highlight if isinstance(highlight, Mapping) else {}
+    return {by_slot[s]: (*_rgb(colours.get(s, HIGHLIGHT_COLOUR)), 0.4) for s in highlight}
+
+
+def _drawer(size: tuple[int, int], columns: int, rows: int) -> rdMolDraw2D.MolDraw2DSVG:
+    """Return a drawer for a grid of cells of one size, its options set for light and dark."""
+    if len(size) != 2 or min(size) < 20:
+        raise ValueError(f"size is (width, height) in pixels, each at least 20, not {size}.")
+    drawer = rdMolDraw2D.MolDraw2DSVG(columns * size[0], rows * size[1], *size)
+    options: Any = drawer.drawOptions()
+    black = (0.0, 0.0, 0.0)
+    options.updateAtomPalette(
+        {6: black, -1: black} | {ATOMIC_NUMBERS[s]: _rgb(c) for s, c in ATOM_COLOURS.items()}
+    )
+    options.setLegendColour(black)
+    options.setAtomNoteColour(black)
+    options.setAnnotationColour(black)
+    options.clearBackground = False
+    options.prepareMolsBeforeDrawing = False
+    options.includeRadicals = False
+    options.bondLineWidth = 2
+    options.annotationFontScale = 0.7
+    options.padding = 0.08
+    options.minFontSize = 9
+    options.legendFontSize = 14
+    options.legendFraction = 0.16
+    options.drawMolsSameScale = False
+    return drawer
+
+
+def _finish(drawer: rdMolDraw2D.MolDraw2DSVG, label: str) -> str:
+    """Close a drawing and make it fit to stand in a page."""
+    drawer.FinishDrawing()
+    svg = re.sub(r"<\?xml[^>]*\?>\s*", "", drawer.GetDrawingText())
+    svg = re.sub(r"<!--.*?-->\s*", "", svg)
+    svg = re.sub(r"\s+", " ", svg.replace("#000000", "currentColor"))
+    for default in ("fill-rule:evenodd;", "stroke-linecap:butt;", "stroke-linejoin:miter;"):
+        svg = svg.replace(default, "")
+    svg = re.sub(r";?stroke-opacity:1(?=[;'])", "", svg)
+    head = f'<svg role="img" aria-label="{html.escape(label)}" style="max-width:100%;height:auto"'
+    return re.sub(r"<svg\s+version='1.1' baseProfile='full'", lambda _: head, svg, count=1).strip()
