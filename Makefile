@@ -22,11 +22,11 @@ DATA := $(BIN)/python -c 'from utils.data.qm9 import load_dense; load_dense()'
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 SPHINX := PATH="$$(cd "$(BIN)" && pwd):$$PATH" $(BIN)/jupyter-book build . -W -n --keep-going -q
 LOCKS := requirements.txt requirements-torch.txt requirements-uv.txt
-INSTALL := "$(PYTHON)" book/_tools/install.py --venv "$(VENV)" $(if $(GPU),--cuda)
+INSTALL := "$(PYTHON)" -m book._tools.install --venv "$(VENV)" $(if $(GPU),--cuda)
 
 # The environment's own Python is examined where there is one, and else the one that would make it.
 EXAMINED := $(shell "$(BIN)/python" -c "" 2>/dev/null && echo "$(BIN)/python" || echo "$(PYTHON)")
-DOCTOR := test -n "$(EXAMINED)" || { echo "error: no Python was found: install Python 3.11 to 3.14, or call make PYTHON=/path/to/python3"; exit 1; }; "$(EXAMINED)" book/_tools/doctor.py
+DOCTOR := test -n "$(EXAMINED)" || { echo "error: no Python was found: install Python 3.11 to 3.14, or call make PYTHON=/path/to/python3"; exit 1; }; "$(EXAMINED)" -m book._tools.doctor
 
 help:  ## list the commands
 	@echo "make COMMAND, where COMMAND is one of"
