@@ -13,7 +13,8 @@ import pytest
 
 from book._tools import execute as tool
 from book._tools.calibration import CalibrationError
-from book._tools.execute import ChapterError, chapter_key, chapters, used_modules
+from book._tools.execute import ChapterError
+from book._tools.sources import chapter_key, chapters, used_modules
 
 LEDGER = """
 a-claim: {chapter: 01_a_chapter, low: 0}
