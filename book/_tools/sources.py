@@ -45,7 +45,7 @@ def imported(code: str, package: str = "", within: Sequence[str] = ("utils",)) -
     Parameters
     ----------
     code : str
-        Python; lines of IPython's own are passed over.
+        Python.
     package : str
         Where relative imports begin.
     within : sequence of str
@@ -61,9 +61,8 @@ def imported(code: str, package: str = "", within: Sequence[str] = ("utils",)) -
     >>> sorted(imported("import os, utils.claims\nfrom . import a", "utils.room"))
     ['utils.claims', 'utils.room', 'utils.room.a']
     """
-    lines = (line for line in code.split("\n") if not re.match(r"\s*[%!]", line))
     names: set[str] = set()
-    for node in ast.walk(ast.parse("\n".join(lines))):
+    for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -72,6 +71,11 @@ def imported(code: str, package: str = "", within: Sequence[str] = ("utils",)) -
                 base = resolve_name("." * node.level + base, package)
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
     return {name for name in names if name.split(".")[0] in within}
+
+
+def _python(cell: str) -> str:
+    """Drop the lines of a cell that are IPython's and not Python's."""
+    return "\n".join(line for line in cell.split("\n") if not re.match(r"\s*[%!]", line))
 
 
 def files_of(name: str, root: Path = ROOT) -> list[Path]:
@@ -106,7 +110,7 @@ def used_modules(
     list of pathlib.Path
         Files, sorted.
     """
-    waiting = {name for piece in code for name in imported(piece, within=within)}
+    waiting = {name for piece in code for name in imported(_python(piece), within=within)}
     seen: set[Path] = set()
     while waiting:
         for path in set(files_of(waiting.pop(), root)) - seen:

@@ -96,6 +96,12 @@ def test_relative_and_indirect_imports_are_followed(repository):
     assert names == ["__init__.py", "below.py", "__init__.py", "unused.py", "used.py"]
 
 
+def test_only_cells_have_lines_of_ipython(repository):
+    (repository / "utils" / "below.py").write_text("depth = (\n    7\n    % 2\n)\n")
+    names = {path.name for path in used_modules(["%time\nimport utils.used"], repository)}
+    assert "below.py" in names
+
+
 def test_the_book_s_own_rooms_are_found(root):
     names = {path.name for path in used_modules(["%matplotlib inline\nimport utils.claims"], root)}
     assert names == {"__init__.py", "claims.py"}
