@@ -7,6 +7,7 @@ import pytest
 
 from book._tools.execute import execute
 from book._tools.outputs import last_states, tidy
+from book._tools.sources import chapters
 
 PLOTLY = '<div id="{0}"></div><script>Plotly.newPlot("{0}", []);</script>'
 STYLER = '<style>#T_{0}_row0 {{}}</style><table id="T_{0}"><td id="T_{0}_row0" class="data">'
@@ -110,3 +111,9 @@ def test_a_second_execution_changes_no_byte(tmp_path, monkeypatch):
     assert texts[0] == texts[1]
     assert texts[0].count("<svg") == 2
     assert '"8\\n"' in texts[0]
+
+
+@pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
+def test_every_chapter_is_stored_so(path):
+    text = path.read_text(encoding="utf-8")
+    assert nbformat.writes(tidy(nbformat.reads(text, as_version=4))) + "\n" == text
