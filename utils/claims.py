@@ -1,7 +1,11 @@
 """The ledger of claims: every number that the prose relies on, with the band it must lie in.
 
 A claim is an entry of ``book/claims.yml``. A chapter computes the number and calls
-:func:`claim`, which fails outside the band and hands the value to the prose.
+:func:`claim`, which prints nothing, fails outside the band and hands the value to the prose.
+
+A claim is of one of two kinds. The band of a *headline* was reasoned before the run, from what
+would make the sentence false, and the reason stands in the ledger. A *guard* has a regression
+band around a value that was found: it notices a change, and proves nothing.
 """
 
 from __future__ import annotations
@@ -17,9 +21,13 @@ from typing import Any
 
 import yaml
 
-__all__ = ["Claim", "ClaimError", "claim", "ledger_path", "read_ledger"]
+__all__ = ["KINDS", "Claim", "ClaimError", "claim", "ledger_path", "read_ledger"]
+
+KINDS = ("headline", "guard")
+"""What a band may be: reasoned before the run, or drawn around what was found."""
 
 _FIELDS = ("statement", "chapter", "low", "high", "source", "seeds")
+_OPTIONAL = ("kind", "reason")
 _GLUE_PREFIX = "application/papermill.record/"
 
 
@@ -45,6 +53,10 @@ class Claim:
         Where the band comes from: ``this book`` or a citation.
     seeds : str
         The seeds behind the band, or ``none`` where nothing is random.
+    kind : str
+        ``"headline"`` or ``"guard"``; an entry that does not say is a guard.
+    reason : str
+        Of a headline: why the sentence would be false outside the band.
     """
 
     id: str
@@ -54,6 +66,8 @@ class Claim:
     high: float
     source: str
     seeds: str
+    kind: str = "guard"
+    reason: str = ""
 
     def holds(self, value: float) -> bool:
         """Say whether a value lies in the band.
@@ -98,11 +112,17 @@ def _entry(name: object, fields: object, path: Path) -> Claim:
     if not isinstance(name, str) or not isinstance(fields, Mapping):
         raise ValueError(f"{path.name}: entry {name!r} must map an id to its fields {_FIELDS}.")
     missing = [field for field in _FIELDS if field not in fields]
-    unknown = [field for field in fields if field not in _FIELDS]
+    unknown = [field for field in fields if field not in _FIELDS + _OPTIONAL]
     if missing or unknown:
         raise ValueError(
-            f"{path.name}: claim {name!r} lacks {missing} and has unknown {unknown}; "
-            f"give it exactly the fields {list(_FIELDS)}."
+            f"{path.name}: claim {name!r} lacks {missing} and has unknown {unknown}; give it the "
+            f"fields {list(_FIELDS)}, and a headline kind and reason."
+        )
+    kind, reason = str(fields.get("kind", "guard")), str(fields.get("reason", ""))
+    if kind not in KINDS or (kind == "headline") != bool(reason.strip()):
+        raise ValueError(
+            f"{path.name}: claim {name!r} is of kind {kind!r} with the reason {reason!r}; it is a "
+            "headline, whose band has a reason, or a guard, whose band has none."
         )
     low, high = float(fields["low"]), float(fields["high"])
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
@@ -111,7 +131,7 @@ def _entry(name: object, fields: object, path: Path) -> Claim:
             "give finite ends with low <= high."
         )
     text = {field: str(fields[field]) for field in ("statement", "chapter", "source", "seeds")}
-    return Claim(id=name, low=low, high=high, **text)
+    return Claim(id=name, low=low, high=high, kind=kind, reason=reason, **text)
 
 
 @cache
@@ -149,12 +169,11 @@ def read_ledger(path: Path | None = None) -> Mapping[str, Claim]:
 
 
 def _publish(entry: Claim, value: float) -> None:
-    """Write one line for the reader and one record for the prose (``{glue:text}``)."""
-    print(f"claim {entry.id} = {value:.4g}, expected {entry.low:g} to {entry.high:g}")
+    """Leave a record for the prose (``{glue:text}``) in a notebook; it is not shown."""
     try:
         from IPython import get_ipython
         from IPython.display import display
-    except ImportError:  # outside notebooks the printed line is all there is
+    except ImportError:  # outside notebooks there is no prose
         return
     if get_ipython() is None:
         return
@@ -166,8 +185,8 @@ def _publish(entry: Claim, value: float) -> None:
 def claim(id: str, value: float, *, ledger: Path | None = None) -> None:
     """Hold a computed number against its band, and make it available to the prose.
 
-    In a notebook the value is glued under the claim's id, so that the text of the chapter
-    writes ``{glue:text}`` and never a number typed by hand.
+    Nothing is printed. In a notebook the value is glued under the claim's id, so that the text
+    of the chapter writes ``{glue:text}`` and never a number typed by hand.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 ``chapters/07_qm9.ipynb`` is Chapter 7 and holds Figure 7.1 whether or not the
 chapters before it are in the table of contents. Sphinx alone would count the
-chapters it finds.
+chapters it finds. ``chapters/07a_formats.ipynb`` is a companion of the same chapter.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx_external_toc.collectors import TocTreeCollectorWithStyles
 
-CHAPTER = re.compile(r"chapters/(\d+)_")
+CHAPTER = re.compile(r"chapters/(\d+)[a-z]?_")
 
 
 def chapter_number(docname: str) -> int | None:

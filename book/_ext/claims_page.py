@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from chapter_numbers import chapter_number
+from claim_links import LEDGER, band, cell_anchor, plain, row_anchor
 from docutils import nodes
 from executed_outputs import changed_chapters, notebooks, shown_notebook
 from sphinx import addnodes
@@ -26,7 +27,6 @@ from utils.claims import Claim, read_ledger
 
 logger = logging.getLogger(__name__)
 
-LEDGER = Path("book/claims.yml")
 HEADINGS = ("Claim", "Expected", "Found", "Seeds", "Source")
 
 
@@ -52,13 +52,6 @@ def reported_values(notebook: Path) -> dict[str, str]:
                 text = output["data"].get(prefix + "text/plain", "")
                 values[scrap["name"]] = text if isinstance(text, str) else "".join(text)
     return values
-
-
-def plain(value: float) -> str:
-    """Write a number with at most four significant digits, thousands grouped."""
-    if value == int(value) and abs(value) < 1e12:
-        return f"{int(value):,}"
-    return f"{value:.4g}"
 
 
 def chapter_docname(claim: Claim, chapters: list[str]) -> str | None:
@@ -131,10 +124,13 @@ class ClaimsTable(SphinxDirective):
 
     def claim_row(self, claim: Claim, report: tuple[str, str] | None) -> nodes.row:
         """Return the row of one claim, which is also the target of its anchor."""
-        identifier = nodes.make_id(f"claim-{claim.id}")
-        target = nodes.inline(ids=[identifier], classes=["claim-id"])
+        target = nodes.inline(ids=[row_anchor(claim.id)], classes=["claim-id"])
         target += nodes.literal(claim.id, claim.id)
         first: list[nodes.Node] = [*self.inline(claim.statement), nodes.Text(" "), target]
+        if claim.kind == "headline":
+            reason = nodes.inline(classes=["claim-reason"])
+            reason += [nodes.strong("", "Headline."), nodes.Text(" "), *self.inline(claim.reason)]
+            first += [nodes.Text(" "), reason]
         if report is None:
             logger.warning(
                 "%s: no chapter reports the claim %s", LEDGER, claim.id,
@@ -142,16 +138,12 @@ class ClaimsTable(SphinxDirective):
             )  # fmt: skip
             value: nodes.Node = nodes.strong("", "not reported")
         else:
-            value = nodes.Text(written(report[1]))
-        band = (
-            plain(claim.low)
-            if claim.low == claim.high
-            else f"{plain(claim.low)} to {plain(claim.high)}"
-        )
+            docname, text = report
+            value = nodes.reference("", written(text), internal=True, cell=claim.id, page=docname)
         return self.row(
             [
                 first,
-                [nodes.Text(band)],
+                [nodes.Text(band(claim))],
                 [value],
                 [nodes.Text(claim.seeds)],
                 self.inline(claim.source),
@@ -197,6 +189,14 @@ def written(text: str) -> str:
         return text.strip("'\"")
 
 
+def resolve(app: Sphinx, document: nodes.document, docname: str) -> None:
+    """Link every found value to the cell that reported it (``doctree-resolved``)."""
+    for link in document.findall(nodes.reference):
+        if "cell" in link:
+            page = app.builder.get_relative_uri(docname, link["page"])
+            link["refuri"] = f"{page}#{cell_anchor(link['cell'])}"
+
+
 def claims_documents(env: BuildEnvironment) -> set[str]:
     """Return the documents that hold a table of claims."""
     if not hasattr(env, "claims_documents"):
@@ -224,6 +224,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("claims-table", ClaimsTable)
     app.connect("env-get-outdated", outdated, priority=900)
     app.connect("env-merge-info", merge)
+    app.connect("doctree-resolved", resolve)
     return {
         "version": "1",
         "env_version": 1,

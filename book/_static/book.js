@@ -56,12 +56,25 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // Whatever scrolls sideways must be reachable by keyboard.
   const focusable = () => {
-    const boxes = "div.highlight pre, .pst-scrollable-table-container, .cell_output, div.math, figure.book-figure";
+    const boxes = "div.highlight pre, .pst-scrollable-table-container, .cell_output, div.math, span.math.wide, figure.book-figure";
     document.querySelectorAll(boxes).forEach((box) => {
       const scrolls = box.scrollWidth > box.clientWidth + 1;
       if (scrolls && !box.hasAttribute("tabindex")) box.setAttribute("tabindex", "0");
     });
   };
-  focusable();
-  window.addEventListener("resize", focusable);
+  // A formula in a line that is wider than its column gets a line of its own, which scrolls.
+  const widen = () => {
+    document.querySelectorAll("span.math").forEach((formula) => {
+      formula.classList.remove("wide");
+      const column = formula.parentElement.closest("p, li, dd, td, figcaption, div");
+      const set = formula.querySelector("mjx-container");
+      if (set && column && set.getBoundingClientRect().width > column.clientWidth + 1) {
+        formula.classList.add("wide");
+      }
+    });
+    focusable();
+  };
+  widen();
+  window.addEventListener("resize", widen);
+  window.addEventListener("load", () => window.MathJax?.startup?.promise?.then(widen));
 });

@@ -24,11 +24,25 @@ class NoChapterError(CommandError, FileNotFoundError):
 
 
 def chapters(root: Path = ROOT, *, only: str | None = None) -> list[Path]:
-    """List the chapters in reading order, or the one of a number such as ``"07"``."""
-    found = sorted((root / "chapters").glob("[0-9][0-9]_*.ipynb"))
+    """List the chapters and their companion pages in reading order.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The repository.
+    only : str, optional
+        The number of one chapter, for example ``"07"``, which has its companion pages with it;
+        or that of one companion page, ``"07a"``.
+
+    Returns
+    -------
+    list of pathlib.Path
+        Notebooks.
+    """
+    found = sorted((root / "chapters").glob("[0-9][0-9]*_*.ipynb"))
     if only is not None:
-        number = only.zfill(2)
-        found = [path for path in found if path.name.startswith(f"{number}_")]
+        number = only.zfill(3 if only[-1:].isalpha() else 2)
+        found = [path for path in found if path.name.startswith(number)]
         if not found:
             raise NoChapterError(
                 f"There is no chapter {number}: call with the number of a file in chapters/, "

@@ -170,7 +170,7 @@ def with_colab_cell(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 def _wanted(root: Path) -> Iterator[tuple[Path, str]]:
     yield root / "environment.yml", environment(root)
     yield root / "CITATION.cff", citation(root)
-    for path in sorted((root / "chapters").glob("[0-9][0-9]_*.ipynb")):
+    for path in sorted((root / "chapters").glob("[0-9][0-9]*_*.ipynb")):
         text = path.read_text(encoding="utf-8")
         before = nbformat.reads(text, as_version=4)
         source = [cell.source for cell in before.cells]

@@ -137,6 +137,25 @@ def bad_formulas(formulas: dict[str, Any]) -> list[str]:
     return problems
 
 
+CLIPPED = """() => [...document.querySelectorAll("span.math mjx-container")].filter((set) => {
+  if (!set.checkVisibility()) return false;
+  const [inner, outer] = [set.getBoundingClientRect(), set.parentElement.getBoundingClientRect()];
+  const scrolls = ["auto", "scroll"].includes(getComputedStyle(set.parentElement).overflowX);
+  const column = set.parentElement.parentElement.closest("p, li, dd, td, div");
+  const edge = column.getBoundingClientRect().right;
+  return !scrolls && (inner.right > edge + 1 || inner.width > outer.width + 1);
+}).map((set) => set.textContent.slice(0, 60))"""
+"""Returns the formulas in a line whose end cannot be seen, nor reached by scrolling."""
+
+
+SMALL = """() => [...document.querySelectorAll("figure.book-figure > svg")].filter((svg) => {
+  const box = svg.getBoundingClientRect();
+  return svg.checkVisibility() && box.width > 1
+    && box.width < parseFloat(getComputedStyle(svg).getPropertyValue("--least") || "0") - 1;
+}).length"""
+"""Returns how many figures, or columns of them, are shown with letters under nine pixels."""
+
+
 def shown_outputs(notebook: Path) -> int:
     """Count the code cells of a notebook whose outputs a page should show."""
     count = 0

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from site_checks import (
+    CLIPPED,
     FORMULAS,
     IMAGES,
     bad_formulas,
@@ -19,7 +20,7 @@ from site_checks import (
     violations,
 )
 from site_sliders import push
-from site_tools import DOCUMENTS, Visit
+from site_tools import DOCUMENTS, PHONE, Visit
 
 from utils.plots import ImagePanel, PointPanel, slider_figure
 
@@ -166,6 +167,27 @@ def test_formula_check_catches(
     (folder / "book" / "page.html").write_text(page, encoding="utf-8")
     visit.open(serve(folder) + "book/page.html")
     assert len(bad_formulas(visit.tab.evaluate(FORMULAS))) == 1
+
+
+@pytest.mark.browser
+def test_a_cut_formula_is_caught(
+    site: Path, tmp_path: Path, serve: Callable[[Path], str], visit: Visit
+) -> None:
+    folder = tmp_path / "site"
+    shutil.copytree(site / "_static", folder / "_static")
+    page = (site / "book" / "notation.html").read_text(encoding="utf-8")
+    marker = '<article class="bd-article">'
+    long = r"\(" + " + ".join(f"x_{{{i}}}" for i in range(40)) + r"\)"
+    formula = f'<p>So <span class="math notranslate nohighlight">{long}</span>.</p>'
+    (folder / "book").mkdir()
+    text = page.replace(marker, marker + formula, 1)
+    (folder / "book" / "page.html").write_text(text, encoding="utf-8")
+    visit.tab.set_viewport_size(PHONE)
+    visit.open(serve(folder) + "book/page.html")
+    assert visit.tab.evaluate(CLIPPED) == []
+    hide = "span.math.wide { overflow: hidden !important; }"
+    visit.tab.add_style_tag(content=hide)
+    assert len(visit.tab.evaluate(CLIPPED)) == 1
 
 
 def test_formula_check_catches_formulas_left_as_text() -> None:

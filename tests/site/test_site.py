@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from site_checks import (
+    CLIPPED,
     FORMULAS,
     IMAGES,
+    SMALL,
     bad_formulas,
     bad_images,
     bad_outputs,
@@ -115,6 +117,20 @@ def test_chapter_has_formulas_and_pictures(
     visit.open(f"{serve(site)}{name}.html")
     assert visit.tab.locator("mjx-container").count() > 0
     assert visit.tab.locator(".bd-article figure svg[role=img]").count() > 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", [*NOTEBOOKS, "book/notation", "book/glossary"])
+def test_on_a_phone_no_formula_is_cut_off_and_no_label_too_small(
+    site: Path, serve: Callable[[Path], str], visit: Visit, name: str
+) -> None:
+    visit.open(f"{serve(site)}{name}.html")
+    visit.tab.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    for width in (360, 390):
+        visit.tab.set_viewport_size({"width": width, "height": 800})
+        visit.tab.wait_for_timeout(200)
+        assert visit.tab.evaluate(CLIPPED) == [], f"{width} pixels"
+        assert visit.tab.evaluate(SMALL) == 0, f"{width} pixels"
 
 
 @pytest.mark.browser

@@ -60,7 +60,7 @@ def slots(folder: Path, markup: str) -> dict[str, str] | None:
 def stored_figures() -> list[tuple[str, str]]:
     """Every figure that moves and is stored in a chapter, with the chapter's name."""
     found = []
-    for path in sorted((ROOT / "chapters").glob("[0-9][0-9]_*.ipynb")):
+    for path in sorted((ROOT / "chapters").glob("[0-9][0-9]*_*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:
             for output in cell.get("outputs", []):
                 markup = output.get("data", {}).get("text/html", "")

@@ -34,7 +34,7 @@ from tests.notebooks import (
     stated_budget,
 )
 
-CHAPTERS = sorted((Path(__file__).resolve().parents[2] / "chapters").glob("[0-9][0-9]_*.ipynb"))
+CHAPTERS = sorted((Path(__file__).resolve().parents[2] / "chapters").glob("[0-9][0-9]*_*.ipynb"))
 
 
 LOCKS = ("requirements.txt", "requirements-torch.txt", "requirements-dev.txt")
@@ -152,7 +152,10 @@ def test_a_chapter_is_stored_executed_from_top_to_bottom(path):
     cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     outputs = [out for cell in cells for out in cell.outputs]
-    assert len(outputs) >= 10, "a chapter without stored outputs would pass every comparison"
+    core = re.match(r"\d\d_", path.stem)
+    assert len(outputs) >= (10 if core else 1), (
+        "a chapter without stored outputs would pass every comparison"
+    )
     assert not [out for out in outputs if out.get("name") == "stderr"]
     for cell in cells:
         allowed = "raises-exception" in cell.metadata.get("tags", [])
@@ -169,7 +172,7 @@ def test_a_chapter_keeps_the_shape_of_the_book(path):
     assert isinstance(stated_budget(text, path.name), Budget)
     exercises = len(re.findall(r"\{exercise(?:-start)?\}", text))
     solutions = len(re.findall(r"\{solution(?:-start)?\}", text))
-    assert exercises == solutions >= 4
+    assert exercises == solutions >= (4 if re.match(r"\d\d_", path.stem) else 0)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             lines = cell.source.strip().splitlines()

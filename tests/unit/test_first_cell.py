@@ -156,7 +156,7 @@ def test_a_server_that_is_gone_ends_in_the_same_sentence(tmp_path):
 
 
 def test_every_chapter_begins_with_it(root):
-    chapters = sorted((root / "chapters").glob("[0-9][0-9]_*.ipynb"))
+    chapters = sorted((root / "chapters").glob("[0-9][0-9]*_*.ipynb"))
     assert chapters
     for path in chapters:
         first = nbformat.read(path, as_version=4).cells[0]

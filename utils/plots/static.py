@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from utils.plots.figure import HTMLFigure, checked_alt
+from utils.plots.narrow import least_width, slices
 from utils.plots.style import INK, PAPER
 
 __all__ = ["figure_svg", "show", "show_svg"]
@@ -96,8 +97,8 @@ def figure_svg(fig: Figure, alt: str, *, few_colours: bool = False) -> str:
     return _inline(_with_few_colours(svg) if few_colours else svg, alt)
 
 
-def _framed(markup: str) -> str:
-    return f'<figure class="book-figure">{markup}</figure>'
+def _framed(markup: str, *, sliced: bool = False) -> str:
+    return f'<figure class="book-figure{" book-sliced" * sliced}">{markup}</figure>'
 
 
 def show(fig: Figure, *, alt: str, close: bool = True, few_colours: bool = False) -> HTMLFigure:
@@ -126,9 +127,15 @@ def show(fig: Figure, *, alt: str, close: bool = True, few_colours: bool = False
         If the alternative text is missing or too short.
     """
     svg = figure_svg(fig, alt, few_colours=few_colours)
+    drawing = "d" + hashlib.sha256(svg.encode()).hexdigest()[:8]
+    windows = slices(fig, drawing)
+    head, body = svg.split(">", 1)
+    head = head.replace('style="', f'style="--least:{least_width(fig, fig.get_figwidth() * 72)}px;')
+    if windows:
+        body = f'<g id="{drawing}">{body.removesuffix("</svg>")}</g></svg>'
     if close:
         plt.close(fig)
-    return HTMLFigure(_framed(svg), checked_alt(alt))
+    return HTMLFigure(_framed(f"{head}>{body}{windows}", sliced=bool(windows)), checked_alt(alt))
 
 
 def show_svg(svg: str, *, alt: str) -> HTMLFigure:
