@@ -1,7 +1,7 @@
 # Two commands do all: `make book` and `make test`. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help doctor preflight book html chapter outputs serve lab test unit lint bench compat lock sync clean env env-dev
+.PHONY: help doctor preflight book html chapter chapter-new outputs serve lab test check unit lint bench compat lock sync clean env env-dev
 
 VENV ?= .venv
 PYTHON ?= $(shell sh book/_tools/python.sh)
@@ -80,6 +80,12 @@ outputs: $(READERS)  ## execute the chapters and write their outputs into chapte
 	@echo "== executing the chapters and renewing the committed outputs"
 	@$(THREADS) $(BIN)/python -m book._tools.execute --in-place $(if $(N),--only $(N))
 
+chapter-new: $(READERS)  ## begin a chapter that passes every check: make chapter-new N=19 TITLE="..."
+	@test -n "$(N)" -a -n "$(TITLE)" || { echo 'error: say which chapter, for example make chapter-new N=19 TITLE="Steerable kernels"'; exit 1; }
+	@$(BIN)/python -m book._tools.new_chapter "$(N)" "$(TITLE)"
+	@echo "== executing chapter $(N)"
+	@$(THREADS) $(BIN)/python -m book._tools.execute --only "$(N)" --in-place
+
 serve: $(READERS)  ## serve the built site on this machine
 	@test -f $(INDEX) || { echo "error: there is no built site: call make book first"; exit 1; }
 	@echo "== serving on http://127.0.0.1:$(PORT) until you press Ctrl-C"
@@ -99,6 +105,11 @@ lint: $(DEVELOPERS)  ## ruff, mypy, the rooms of utils, scripts, files in step
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m book._tools.scripts
 	@$(BIN)/python -m book._tools.sync --check
+
+check: lint  ## lint, and the unit tests of what changed since the main branch, in two minutes
+	@$(DATA)
+	@echo "== tests: what changed"
+	@$(THREADS) $(BIN)/python -m book._tools.check $(if $(SINCE),--since "$(SINCE)")
 
 unit: $(DEVELOPERS)  ## the tests of utils, of the tools and of files
 	@$(DATA)
