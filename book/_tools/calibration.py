@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -34,6 +35,7 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
 import psutil
@@ -185,11 +187,6 @@ def speed(times: Mapping[str, float]) -> float:
         Reference seconds in a CPU second: the time of the mix on the reference machine over its
         time here. Parts that were not measured are left out of both.
 
-    Raises
-    ------
-    ValueError
-        If no part was measured, or a time is not positive.
-
     Examples
     --------
     >>> round(speed({name: 2 * seconds for name, seconds in REFERENCE.items()}), 3)
@@ -331,6 +328,16 @@ def cpu_seconds(pid: int) -> float:
     times = psutil.Process(pid).cpu_times()
     children = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
     return float(times.user + times.system + children)
+
+
+def peak_bytes(pid: int) -> int:
+    """Largest resident memory that a living process has had; elsewhere than on Linux, has now."""
+    status = Path(f"/proc/{pid}/status")
+    if status.is_file():  # Linux keeps the peak itself, which no sampling can miss
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"))
+        if found:
+            return int(found.group(1)) * 1024
+    return int(psutil.Process(pid).memory_info().rss)
 
 
 @dataclass(frozen=True)

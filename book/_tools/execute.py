@@ -33,6 +33,7 @@ from book._tools.calibration import (
     Time,
     cpu_seconds,
     patience,
+    peak_bytes,
 )
 from book._tools.command import ROOT, CommandError, Option, command, write
 from book._tools.home import home_variables
@@ -89,11 +90,8 @@ class _PeakMemory(threading.Thread):
             return
 
     def note_peak(self) -> None:
-        """Read the peak that Linux itself keeps, which no sampling can miss."""
-        status = Path(f"/proc/{self._process.pid}/status")
-        if status.is_file():
-            found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"))
-            self.bytes = max(self.bytes, int(found.group(1)) * 1024 if found else 0)
+        """Take the peak that the system keeps, where it does."""
+        self.bytes = max(self.bytes, peak_bytes(self._process.pid))
 
     def stop(self) -> float:
         self._done.set()
@@ -247,11 +245,6 @@ def take_over(path: Path, copy: Path) -> bool:
     -------
     bool
         Whether the chapter changed.
-
-    Raises
-    ------
-    ChapterError
-        If the copy is of other code than the chapter holds now.
     """
     source, done = (nbformat.read(file, as_version=4) for file in (path, copy))
     if [cell.source for cell in source.cells] != [cell.source for cell in done.cells]:

@@ -217,11 +217,6 @@ def install_torch(environment: Environment, version: str, *, cuda: bool) -> None
         The version that the lock names.
     cuda : bool
         Whether the build for CUDA is wanted.
-
-    Raises
-    ------
-    InstallError
-        If no way led to it.
     """
     linux = sys.platform.startswith("linux")
     build = torch_build(environment, version)
@@ -248,11 +243,6 @@ def install_lock(environment: Environment, name: str) -> None:
         Where.
     name : str
         The file, in the folder of the book.
-
-    Raises
-    ------
-    InstallError
-        If both fail.
     """
     locked = ["--no-deps", "--require-hashes", "-r", name]
     if _follow(environment.uv("install", "--compile-bytecode", *locked)):
@@ -273,11 +263,6 @@ def torch_version(text: str) -> str:
     -------
     str
         For example ``2.13.0``.
-
-    Raises
-    ------
-    InstallError
-        If the lock does not name PyTorch.
     """
     found = re.search(r"^torch==([\w.]+)", text, re.M)
     if found is None:
@@ -296,11 +281,6 @@ def install(folder: Path, *, cuda: bool = False, developers: bool = False) -> No
         Whether the build of PyTorch for CUDA is wanted.
     developers : bool
         Whether to install what the tests need as well.
-
-    Raises
-    ------
-    InstallError
-        If a step did not work.
     """
     environment = Environment(folder)
     if environment.python.is_symlink() and not environment.python.exists():

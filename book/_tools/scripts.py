@@ -22,11 +22,6 @@ _PATIENCE = 60  # seconds that npm may take to bring the linter
 def scripts(root: Path = ROOT) -> list[Path]:
     """List the scripts for the browser.
 
-    Parameters
-    ----------
-    root : pathlib.Path
-        The repository.
-
     Returns
     -------
     list[pathlib.Path]

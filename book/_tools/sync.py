@@ -28,11 +28,6 @@ _TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 def project(root: Path = ROOT) -> dict:
     """Read the ``[project]`` table.
 
-    Parameters
-    ----------
-    root : pathlib.Path
-        The repository.
-
     Returns
     -------
     dict
@@ -81,11 +76,6 @@ def locked(path: Path) -> dict[str, str]:
 def environment(root: Path = ROOT) -> str:
     """Write environment.yml from the readers' lock.
 
-    Parameters
-    ----------
-    root : pathlib.Path
-        The repository.
-
     Returns
     -------
     str
@@ -105,11 +95,6 @@ def environment(root: Path = ROOT) -> str:
 
 def citation(root: Path = ROOT) -> str:
     """Write CITATION.cff.
-
-    Parameters
-    ----------
-    root : pathlib.Path
-        The repository.
 
     Returns
     -------
@@ -182,11 +167,6 @@ def _wanted(root: Path) -> Iterator[tuple[Path, str]]:
 def out_of_step(root: Path = ROOT) -> list[Path]:
     """List the files that differ from what their source says.
 
-    Parameters
-    ----------
-    root : pathlib.Path
-        The repository.
-
     Returns
     -------
     list[pathlib.Path]
@@ -201,11 +181,6 @@ def out_of_step(root: Path = ROOT) -> list[Path]:
 
 def sync(root: Path = ROOT) -> list[Path]:
     """Write every file that is out of step.
-
-    Parameters
-    ----------
-    root : pathlib.Path
-        The repository.
 
     Returns
     -------
