@@ -1,7 +1,7 @@
 # Two commands do all: `make book` and `make test`. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help doctor preflight book html chapter outputs serve lab test unit lint bench compat lock sync clean env env-dev
+.PHONY: help doctor preflight book html chapter chapter-new outputs serve lab test check unit lint bench compat lock sync clean env env-dev
 
 VENV ?= .venv
 PYTHON ?= $(shell sh book/_tools/python.sh)
@@ -22,11 +22,11 @@ DATA := $(BIN)/python -c 'from utils.data.qm9 import load_dense; load_dense()'
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 SPHINX := PATH="$$(cd "$(BIN)" && pwd):$$PATH" $(BIN)/jupyter-book build . -W -n --keep-going -q
 LOCKS := requirements.txt requirements-torch.txt requirements-uv.txt
-INSTALL := "$(PYTHON)" book/_tools/install.py --venv "$(VENV)" $(if $(GPU),--cuda)
+INSTALL := "$(PYTHON)" -m book._tools.install --venv "$(VENV)" $(if $(GPU),--cuda)
 
 # The environment's own Python is examined where there is one, and else the one that would make it.
 EXAMINED := $(shell "$(BIN)/python" -c "" 2>/dev/null && echo "$(BIN)/python" || echo "$(PYTHON)")
-DOCTOR := test -n "$(EXAMINED)" || { echo "error: no Python was found: install Python 3.11 to 3.14, or call make PYTHON=/path/to/python3"; exit 1; }; "$(EXAMINED)" book/_tools/doctor.py
+DOCTOR := test -n "$(EXAMINED)" || { echo "error: no Python was found: install Python 3.11 to 3.14, or call make PYTHON=/path/to/python3"; exit 1; }; "$(EXAMINED)" -m book._tools.doctor
 
 help:  ## list the commands
 	@echo "make COMMAND, where COMMAND is one of"
@@ -80,6 +80,12 @@ outputs: $(READERS)  ## execute the chapters and write their outputs into chapte
 	@echo "== executing the chapters and renewing the committed outputs"
 	@$(THREADS) $(BIN)/python -m book._tools.execute --in-place $(if $(N),--only $(N))
 
+chapter-new: $(READERS)  ## begin a chapter that passes every check: make chapter-new N=19 TITLE="..."
+	@test -n "$(N)" -a -n "$(TITLE)" || { echo 'error: say which chapter, for example make chapter-new N=19 TITLE="Steerable kernels"'; exit 1; }
+	@$(BIN)/python -m book._tools.new_chapter "$(N)" "$(TITLE)"
+	@echo "== executing chapter $(N)"
+	@$(THREADS) $(BIN)/python -m book._tools.execute --only "$(N)" --in-place
+
 serve: $(READERS)  ## serve the built site on this machine
 	@test -f $(INDEX) || { echo "error: there is no built site: call make book first"; exit 1; }
 	@echo "== serving on http://127.0.0.1:$(PORT) until you press Ctrl-C"
@@ -99,6 +105,11 @@ lint: $(DEVELOPERS)  ## ruff, mypy, the rooms of utils, scripts, files in step
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m book._tools.scripts
 	@$(BIN)/python -m book._tools.sync --check
+
+check: lint  ## lint, and the unit tests of what changed since the main branch, in two minutes
+	@$(DATA)
+	@echo "== tests: what changed"
+	@$(THREADS) $(BIN)/python -m book._tools.check $(if $(SINCE),--since "$(SINCE)")
 
 unit: $(DEVELOPERS)  ## the tests of utils, of the tools and of files
 	@$(DATA)

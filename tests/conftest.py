@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,3 +27,34 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+class Times:
+    """Keeps how long each file of unit tests took, for ``make check`` to choose by."""
+
+    def __init__(self, path: Path, parts: set[str]) -> None:
+        self.path = path
+        self.parts = parts
+        self.seconds: dict[str, float] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        name = report.nodeid.split("::")[0].rsplit("/", 1)[-1]
+        if report.nodeid.startswith("tests/unit/") and name not in self.parts:
+            self.seconds[name] = self.seconds.get(name, 0) + report.duration
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        if exitstatus != pytest.ExitCode.OK or not self.seconds:
+            return
+        known = json.loads(self.path.read_text()) if self.path.is_file() else {}
+        known |= {name: round(seconds, 1) for name, seconds in self.seconds.items()}
+        self.path.parent.mkdir(exist_ok=True)
+        self.path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Time whole files, in the process that hears of all tests."""
+    chosen = config.option.keyword or config.option.markexpr
+    if not chosen and not hasattr(config, "workerinput"):
+        parts = {Path(one.split("::")[0]).name for one in config.args if "::" in one}
+        path = config.rootpath / "_build" / "test_times.json"
+        config.pluginmanager.register(Times(path, parts))

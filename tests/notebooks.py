@@ -20,10 +20,9 @@ from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
-from book._tools.calibration import Calibrator, Meter, Time, cpu_seconds, patience
+from book._tools.calibration import Calibrator, Meter, Time, cpu_seconds, patience, peak_bytes
 from book._tools.home import home_variables
 
 if TYPE_CHECKING:
@@ -116,16 +115,6 @@ def check_total(used: list[Used]) -> str | None:
     )
 
 
-def peak_gigabytes(pid: int) -> float:
-    """Largest resident memory that a living process has had."""
-    status = Path(f"/proc/{pid}/status")
-    if status.is_file():
-        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
-        if found:
-            return int(found.group(1)) * 1024 / 1e9
-    return psutil.Process(pid).memory_info().rss / 1e9
-
-
 def kernel_pid(notebook: pytest.Collector) -> int:
     """Process of the kernel that runs a notebook's cells."""
     return notebook.kernel.km.provisioner.process.pid
@@ -142,7 +131,7 @@ class BudgetItem(pytest.Item):
         budget = stated_budget(markdown, name)
         if METER not in self.parent.stash or not self.parent.kernel.is_alive():
             pytest.fail(f"{name}: nothing was measured, for its kernel has ended", pytrace=False)
-        gigabytes = peak_gigabytes(kernel_pid(self.parent))
+        gigabytes = peak_bytes(kernel_pid(self.parent)) / 1e9
         used = self.parent.stash[METER].stop()
         report = Used(name, used.cpu_seconds, used.reference_seconds, gigabytes)
         self.user_properties.append(("used", asdict(report)))

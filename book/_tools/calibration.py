@@ -16,28 +16,31 @@ frequency. Samples are therefore taken beside the chapters, before the first cel
 and between two cells when the last sample is old (:class:`Meter`). They run in a process of
 their own (:class:`Calibrator`), whose time is not the chapter's.
 
-Called as a program, ``python book/_tools/calibration.py`` measures again and again and prints
+``python -m book._tools.calibration`` measures again and again and prints
 the fastest times and the middle one of each part: run it on an idle reference machine to renew
 ``REFERENCE``.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from argparse import Namespace
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import psutil
+
+from book._tools.command import ROOT, CommandError, Option, command
 
 EVERY = 20.0  # seconds after which a sample is old
 ROUNDS = 3  # of each part in one sample; the middle one counts
@@ -184,11 +187,6 @@ def speed(times: Mapping[str, float]) -> float:
         Reference seconds in a CPU second: the time of the mix on the reference machine over its
         time here. Parts that were not measured are left out of both.
 
-    Raises
-    ------
-    ValueError
-        If no part was measured, or a time is not positive.
-
     Examples
     --------
     >>> round(speed({name: 2 * seconds for name, seconds in REFERENCE.items()}), 3)
@@ -200,7 +198,7 @@ def speed(times: Mapping[str, float]) -> float:
     return sum(WEIGHTS[name] for name in times) / here
 
 
-class CalibrationError(RuntimeError):
+class CalibrationError(CommandError):
     """The process that measures the machine's speed could not do so."""
 
 
@@ -247,7 +245,8 @@ class Calibrator:
             if self._process is None:
                 threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
                 self._process = subprocess.Popen(
-                    [sys.executable, str(Path(__file__).resolve()), "--serve"],
+                    [sys.executable, "-m", "book._tools.calibration", "--serve"],
+                    cwd=ROOT,
                     env={**os.environ, **threads},
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -264,7 +263,7 @@ class Calibrator:
             if not answer:
                 raise CalibrationError(
                     "The machine's speed could not be measured: call "
-                    f"python {Path(__file__).name} in book/_tools to see why."
+                    "python -m book._tools.calibration to see why."
                 )
             found: dict[str, float] = json.loads(answer)
             return found
@@ -329,6 +328,16 @@ def cpu_seconds(pid: int) -> float:
     times = psutil.Process(pid).cpu_times()
     children = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
     return float(times.user + times.system + children)
+
+
+def peak_bytes(pid: int) -> int:
+    """Largest resident memory that a living process has had; elsewhere than on Linux, has now."""
+    status = Path(f"/proc/{pid}/status")
+    if status.is_file():  # Linux keeps the peak itself, which no sampling can miss
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"))
+        if found:
+            return int(found.group(1)) * 1024
+    return int(psutil.Process(pid).memory_info().rss)
 
 
 @dataclass(frozen=True)
@@ -416,26 +425,16 @@ def _serve() -> None:
         print(json.dumps(sample(parts)), flush=True)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    arguments : Sequence[str], optional
-        Arguments; by default those of the process.
-
-    Returns
-    -------
-    int
-        The exit status.
-    """
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--serve", action="store_true", help="answer each line with a sample")
-    parser.add_argument("--samples", type=int, default=50, help="how many samples to print about")
-    options = parser.parse_args(arguments)
+@command(
+    __doc__,
+    Option("--serve", action="store_true", help="answer each line with a sample"),
+    Option("--samples", type=int, default=50, help="how many samples to print about"),
+)
+def main(options: Namespace) -> list[str] | None:
+    """Print times of the parts, or serve samples to a process that asks."""
     if options.serve:
         _serve()
-        return 0
+        return None
     with Calibrator() as calibrator:
         samples = [calibrator.times() for _ in range(options.samples)]
     for name in samples[0]:
@@ -449,7 +448,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"speed: {speeds[0]:.3f} to {speeds[-1]:.3f}, middle {statistics.median(speeds):.3f} "
         "(1 is the reference machine)"
     )
-    return 0
+    return None
 
 
 if __name__ == "__main__":

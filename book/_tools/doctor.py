@@ -8,18 +8,19 @@ to say that a Python is too old.
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import importlib.util
 import os
 import shutil
 import sys
 import tempfile
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from book._tools.command import ROOT, Option, command
+
 OLDEST, NEWEST = (3, 11), (3, 14)
 GIGABYTES_OF_DISK = {"cpu": 4.0, "cuda": 10.0}
 GIGABYTES_OF_MEMORY = 2.0
@@ -62,6 +63,9 @@ class Finding:
     def good(self) -> bool:
         """Whether nothing is wrong."""
         return not self.mend
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  to mend it: {self.mend}" if self.mend else self.what
 
 
 def _install(debian: str, fedora: str) -> str:
@@ -266,31 +270,20 @@ def examine(root: Path = ROOT, build: str = "cpu") -> list[Finding]:
     ]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Arguments; by default those of the process.
-
-    Returns
-    -------
-    int
-        The exit status: 1 if something has to be mended first.
-    """
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--quiet", action="store_true", help="print only what is wrong")
-    parser.add_argument("--cuda", action="store_true", help="reckon with the CUDA build of PyTorch")
-    options = parser.parse_args(arguments)
+@command(
+    __doc__,
+    Option("--quiet", action="store_true", help="print only what is wrong"),
+    Option("--cuda", action="store_true", help="reckon with the CUDA build of PyTorch"),
+)
+def main(options: Namespace) -> list[str] | None:
+    """Examine this machine and print what was found."""
     findings = examine(build="cuda" if options.cuda else "cpu")
     for finding in findings:
-        if not finding.good:
-            word = "error" if finding.stops else "note"
-            print(f"{word}: {finding.what}\n  to mend it: {finding.mend}", file=sys.stderr)
-        elif not options.quiet:
+        if finding.good and not options.quiet:
             print(f"good: {finding.what}")
-    return int(any(finding.stops and not finding.good for finding in findings))
+        elif not finding.good and not finding.stops:
+            print(f"note: {finding}", file=sys.stderr)
+    return [str(finding) for finding in findings if finding.stops and not finding.good]
 
 
 if __name__ == "__main__":

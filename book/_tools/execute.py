@@ -7,24 +7,19 @@ is how an author renews what the repository carries.
 
 from __future__ import annotations
 
-import argparse
-import ast
-import hashlib
 import json
 import math
 import os
 import re
-import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from importlib.util import resolve_name
 from pathlib import Path
 
 import nbformat
 import psutil
-import yaml
 import zmq
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -38,15 +33,17 @@ from book._tools.calibration import (
     Time,
     cpu_seconds,
     patience,
+    peak_bytes,
 )
+from book._tools.command import ROOT, CommandError, Option, command, write
 from book._tools.home import home_variables
+from book._tools.outputs import tidy
+from book._tools.sources import chapter_key, chapters
 
-ROOT = Path(__file__).resolve().parents[2]
 STARTUP_TIMEOUT = 300
-_KEPT_METADATA = ("kernelspec", "language_info")
 
 
-class ChapterError(RuntimeError):
+class ChapterError(CommandError):
     """A chapter did not run to its end; the message names the chapter and the cell."""
 
 
@@ -75,147 +72,6 @@ class Measured:
     megabytes: float
 
 
-def chapters(root: Path = ROOT, *, only: str | None = None) -> list[Path]:
-    """List the chapters.
-
-    Parameters
-    ----------
-    root : pathlib.Path
-        The repository.
-    only : str, optional
-        The number of one chapter, for example ``"07"``, which has its companion pages with it;
-        or that of one companion page, ``"07a"``.
-
-    Returns
-    -------
-    list[pathlib.Path]
-        Paths in reading order.
-
-    Raises
-    ------
-    FileNotFoundError
-        If no chapter has that number, or there is none at all.
-    """
-    found = sorted((root / "chapters").glob("[0-9][0-9]*_*.ipynb"))
-    if only is not None:
-        number = only.zfill(3 if only[-1:].isalpha() else 2)
-        found = [path for path in found if path.name.startswith(number)]
-        if not found:
-            raise FileNotFoundError(
-                f"There is no chapter {number}: call with the number of a file in chapters/, "
-                "for example N=07."
-            )
-    if not found:
-        raise FileNotFoundError("The folder chapters/ holds no notebook NN_name.ipynb.")
-    return found
-
-
-def _imports(code: str, package: str) -> set[str]:
-    """Names of modules that a piece of code imports, as far as they may lie in ``utils``."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                base = resolve_name("." * node.level + base, package)
-            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-    return {name for name in names if name == "utils" or name.startswith("utils.")}
-
-
-def _python(source: str) -> str:
-    """Drop the lines of a cell that are IPython's and not Python's."""
-    return "\n".join(line for line in source.split("\n") if not re.match(r"\s*[%!]", line))
-
-
-def used_modules(code: Iterable[str], root: Path = ROOT) -> list[Path]:
-    """Find the files of ``utils`` that some code imports, directly or not.
-
-    Parameters
-    ----------
-    code : Iterable[str]
-        Pieces of Python, such as the cells of a chapter.
-    root : pathlib.Path
-        The repository.
-
-    Returns
-    -------
-    list[pathlib.Path]
-        Files, sorted.
-    """
-    waiting = set().union(*(_imports(_python(cell), "") for cell in code), set())
-    seen: set[Path] = set()
-    while waiting:
-        name = waiting.pop()
-        parts = name.split(".")
-        for end in range(1, len(parts) + 1):
-            stem = root.joinpath(*parts[:end])
-            for path in (stem / "__init__.py", stem.with_suffix(".py")):
-                if path.is_file() and path not in seen:
-                    seen.add(path)
-                    relative = path.relative_to(root).with_suffix("")
-                    package = ".".join(relative.parts[:-1])
-                    waiting |= _imports(path.read_text(encoding="utf-8"), package)
-    return sorted(seen)
-
-
-def page_files(modules: Iterable[Path]) -> list[Path]:
-    """Find the scripts, styles and templates that lie beside modules.
-
-    Parameters
-    ----------
-    modules : Iterable[pathlib.Path]
-        Files of Python.
-
-    Returns
-    -------
-    list[pathlib.Path]
-        Files that a figure which moves takes into its output, sorted.
-    """
-    folders = {module.parent for module in modules}
-    kinds = ("*.css", "*.html", "*.js")
-    return sorted(file for folder in folders for kind in kinds for file in folder.glob(kind))
-
-
-def chapter_key(path: Path, root: Path = ROOT) -> str:
-    """Hash everything on which the outputs of a chapter depend.
-
-    That is: its code, the modules of ``utils`` that the code reaches with the scripts and styles
-    beside them, the checkpoints where it reaches the training room, its entries in the ledger of
-    claims, and the locked requirements.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The notebook.
-    root : pathlib.Path
-        The repository.
-
-    Returns
-    -------
-    str
-        A hexadecimal digest.
-    """
-    notebook = nbformat.read(path, as_version=4)
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    digest = hashlib.sha256(json.dumps([sys.version_info[:2], code]).encode())
-    files = used_modules(code, root)
-    files += page_files(files)
-    if any("training" in file.parts for file in files):
-        files += sorted((root / "utils" / "checkpoints").glob("*"))
-    files.append(root / "requirements.txt")
-    for file in files:
-        if file.is_file():
-            digest.update(file.relative_to(root).as_posix().encode() + b"\0")
-            digest.update(file.read_bytes())
-    ledger = root / "book" / "claims.yml"
-    entries = (yaml.safe_load(ledger.read_text(encoding="utf-8")) or {}) if ledger.is_file() else {}
-    own = {name: entry for name, entry in entries.items() if entry.get("chapter") == path.stem}
-    digest.update(json.dumps(own, sort_keys=True, default=str).encode())
-    return digest.hexdigest()
-
-
 class _PeakMemory(threading.Thread):
     """Follow the resident memory of a process until told to stop."""
 
@@ -234,40 +90,12 @@ class _PeakMemory(threading.Thread):
             return
 
     def note_peak(self) -> None:
-        """Read the peak that Linux itself keeps, which no sampling can miss."""
-        status = Path(f"/proc/{self._process.pid}/status")
-        if status.is_file():
-            found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"))
-            self.bytes = max(self.bytes, int(found.group(1)) * 1024 if found else 0)
+        """Take the peak that the system keeps, where it does."""
+        self.bytes = max(self.bytes, peak_bytes(self._process.pid))
 
     def stop(self) -> float:
         self._done.set()
         return self.bytes / 1e6
-
-
-def _tidy(notebook: NotebookNode) -> NotebookNode:
-    """Leave out what changes from run to run and tells a reader nothing."""
-    notebook.metadata = NotebookNode(
-        {key: value for key, value in notebook.metadata.items() if key in _KEPT_METADATA}
-    )
-    notebook.metadata["language_info"] = {"name": "python"}
-    for cell in notebook.cells:
-        cell.metadata.pop("execution", None)
-        if cell.cell_type == "code":
-            cell.outputs = _merge_streams(cell.outputs)
-    return notebook
-
-
-def _merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Join neighbouring pieces of one stream, which arrive cut at arbitrary places."""
-    merged: list[NotebookNode] = []
-    for output in outputs:
-        last = merged[-1] if merged else None
-        if output.output_type == "stream" and last is not None and last.get("name") == output.name:
-            last.text += output.text
-        else:
-            merged.append(output)
-    return merged
 
 
 def _pid(client: NotebookClient) -> int:
@@ -277,13 +105,7 @@ def _pid(client: NotebookClient) -> int:
 
 
 def transport_encryption() -> str:
-    """Encrypt what kernels say where the system can: without, each kernel warns about it.
-
-    Returns
-    -------
-    str
-        A value for Jupyter's ``KernelManager.transport_encryption``.
-    """
+    """Encrypt what kernels say where the system can: without, each kernel warns about it."""
     return "auto" if zmq.has("curve") else "disabled"
 
 
@@ -309,13 +131,6 @@ def execute(
     -------
     tuple[NotebookNode, Time, float]
         The executed notebook, its computing time, and peak memory in megabytes.
-
-    Raises
-    ------
-    ChapterError
-        If a cell raises, runs out of time, or the kernel dies.
-    CalibrationError
-        If the machine's speed cannot be measured.
     """
     notebook = nbformat.read(path, as_version=4)
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
@@ -351,14 +166,7 @@ def execute(
         ) from error
     finally:
         megabytes = memory.stop() if memory else 0.0
-    return _tidy(notebook), used, megabytes
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    return tidy(notebook), used, megabytes
 
 
 def refresh(
@@ -392,13 +200,6 @@ def refresh(
     Measured or None
         What the execution cost, or None if the copy was still good. A copy whose code was good
         while its text has changed is made anew from the stored outputs without execution.
-
-    Raises
-    ------
-    ChapterError
-        If the chapter does not run.
-    CalibrationError
-        If the machine's speed cannot be measured.
     """
     key = chapter_key(path, root)
     copy, record = folder / path.name, folder / f"{path.stem}.json"
@@ -413,9 +214,9 @@ def refresh(
                 if cell.cell_type == "code":
                     done = next(outputs)
                     cell.outputs, cell.execution_count = done.outputs, done.execution_count
-            text = nbformat.writes(_tidy(source)) + "\n"
+            text = nbformat.writes(tidy(source)) + "\n"
             if text != copy.read_text(encoding="utf-8"):
-                _write(copy, text)
+                write(copy, text)
             return None
     record.unlink(missing_ok=True)
     on_start()
@@ -427,8 +228,8 @@ def refresh(
         speed=round(used.speed, 3),
         megabytes=round(megabytes),
     )
-    _write(copy, nbformat.writes(notebook) + "\n")
-    _write(record, json.dumps(asdict(measured), indent=1) + "\n")
+    write(copy, nbformat.writes(notebook) + "\n")
+    write(record, json.dumps(asdict(measured), indent=1) + "\n")
     return measured
 
 
@@ -444,11 +245,6 @@ def take_over(path: Path, copy: Path) -> bool:
     -------
     bool
         Whether the chapter changed.
-
-    Raises
-    ------
-    ChapterError
-        If the copy is of other code than the chapter holds now.
     """
     source, done = (nbformat.read(file, as_version=4) for file in (path, copy))
     if [cell.source for cell in source.cells] != [cell.source for cell in done.cells]:
@@ -456,7 +252,7 @@ def take_over(path: Path, copy: Path) -> bool:
     text = copy.read_text(encoding="utf-8")
     if text == path.read_text(encoding="utf-8"):
         return False
-    _write(path, text)
+    write(path, text)
     return True
 
 
@@ -487,31 +283,20 @@ def summary(executed: Sequence[Measured]) -> str:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    arguments : Sequence[str], optional
-        Arguments; by default those of the process.
-
-    Returns
-    -------
-    int
-        The exit status: 1 if a chapter failed.
-    """
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--only", metavar="NN", help="the number of one chapter")
-    parser.add_argument("--force", action="store_true", help="execute even what has not changed")
-    parser.add_argument("--in-place", action="store_true", help="take the outputs into chapters/")
-    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
-    options = parser.parse_args(arguments)
+@command(
+    __doc__,
+    Option("--only", metavar="NN", help="the number of one chapter"),
+    Option("--force", action="store_true", help="execute even what has not changed"),
+    Option("--in-place", action="store_true", help="take the outputs into chapters/"),
+    Option("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="how many at a time"),
+)
+def main(options: Namespace) -> list[str]:
+    """Execute what has changed, two chapters at a time, and say what each cost."""
     folder = ROOT / "_build" / "executed"
     os.environ.update(home_variables())
-
     executed: list[Measured] = []
 
-    def run(path: Path, calibrator: Calibrator) -> str | None:
+    def run(path: Path) -> str | None:
         def say(text: str) -> None:
             print(f"{path.name}: {text}", flush=True)
 
@@ -539,20 +324,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return f"{path.name}: {error}"
         return None
 
-    try:
-        paths = chapters(only=options.only)
-    except FileNotFoundError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    paths = chapters(only=options.only)
     with Calibrator() as calibrator, ThreadPoolExecutor(max(1, options.jobs)) as pool:
-        failures = [
-            failure for failure in pool.map(lambda path: run(path, calibrator), paths) if failure
-        ]
+        failures = [failure for failure in pool.map(run, paths) if failure]
     if executed:
         print(summary(executed), flush=True)
-    for failure in failures:
-        print(f"error: {failure}", file=sys.stderr)
-    return 1 if failures else 0
+    return failures
 
 
 if __name__ == "__main__":

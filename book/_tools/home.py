@@ -49,11 +49,6 @@ def home_variables(environment: Mapping[str, str] | None = None) -> dict[str, st
         unless it is set already, with folders that were made in
         :func:`utils.data.cache.private_folder`. Settings of Jupyter's in a home folder that can
         only be read are then not used.
-
-    Raises
-    ------
-    utils.data.cache.CacheError
-        If that folder cannot be used either.
     """
     environment = os.environ if environment is None else environment
     try:

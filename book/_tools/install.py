@@ -19,7 +19,6 @@ this was tried the lock took 16 seconds by uv and 230 by pip.
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import os
 import re
@@ -27,17 +26,19 @@ import subprocess
 import sys
 import time
 import urllib.request
+from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from book._tools.command import ROOT, CommandError, Option, command, title
+
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 PROBE_SECONDS = 5.0
 _PINNED = re.compile(r"^[A-Za-z0-9][\w.-]*==", re.M)
 
 
-class InstallError(RuntimeError):
+class InstallError(CommandError):
     """A step did not work; the message says which, and what the installer printed."""
 
 
@@ -216,11 +217,6 @@ def install_torch(environment: Environment, version: str, *, cuda: bool) -> None
         The version that the lock names.
     cuda : bool
         Whether the build for CUDA is wanted.
-
-    Raises
-    ------
-    InstallError
-        If no way led to it.
     """
     linux = sys.platform.startswith("linux")
     build = torch_build(environment, version)
@@ -230,10 +226,10 @@ def install_torch(environment: Environment, version: str, *, cuda: bool) -> None
         _must(environment.pip("uninstall", "--yes", "torch"), "Removing the CPU build")
     index = linux and not cuda and reachable(f"{TORCH_CPU_INDEX}/torch/")
     ways = torch_commands(environment, version, cuda=cuda, linux=linux, index=index)
-    for sentence, command in ways:
+    for sentence, words in ways:
         if sentence:
             print(f"   {sentence}", flush=True)
-        if (_follow(command) if sentence else _call(command).returncode) == 0:
+        if (_follow(words) if sentence else _call(words).returncode) == 0:
             return
     raise InstallError(f"PyTorch {version} could not be installed: see above for the reason.")
 
@@ -247,11 +243,6 @@ def install_lock(environment: Environment, name: str) -> None:
         Where.
     name : str
         The file, in the folder of the book.
-
-    Raises
-    ------
-    InstallError
-        If both fail.
     """
     locked = ["--no-deps", "--require-hashes", "-r", name]
     if _follow(environment.uv("install", "--compile-bytecode", *locked)):
@@ -272,11 +263,6 @@ def torch_version(text: str) -> str:
     -------
     str
         For example ``2.13.0``.
-
-    Raises
-    ------
-    InstallError
-        If the lock does not name PyTorch.
     """
     found = re.search(r"^torch==([\w.]+)", text, re.M)
     if found is None:
@@ -295,11 +281,6 @@ def install(folder: Path, *, cuda: bool = False, developers: bool = False) -> No
         Whether the build of PyTorch for CUDA is wanted.
     developers : bool
         Whether to install what the tests need as well.
-
-    Raises
-    ------
-    InstallError
-        If a step did not work.
     """
     environment = Environment(folder)
     if environment.python.is_symlink() and not environment.python.exists():
@@ -310,50 +291,36 @@ def install(folder: Path, *, cuda: bool = False, developers: bool = False) -> No
     # Without pip it is what an interrupted call left; to make it again there completes it.
     if not environment.python.is_file() or _call(environment.pip("--version")).returncode:
         name = ".".join(str(number) for number in sys.version_info[:3])
-        print(f"== making a virtual environment with Python {name} ({sys.executable})", flush=True)
+        title(f"making a virtual environment with Python {name} ({sys.executable})")
         _must([sys.executable, "-m", "venv", str(folder)], "Making the virtual environment")
     version = torch_version((ROOT / "requirements-torch.txt").read_text(encoding="utf-8"))
-    print(f"== installing PyTorch {version}", flush=True)
+    title(f"installing PyTorch {version}")
     _call(environment.pip("install", "--quiet", "--require-hashes", "-r", "requirements-uv.txt"))
     install_torch(environment, version, cuda=cuda)
     for name in ["requirements.txt", *(["requirements-dev.txt"] if developers else [])]:
         count = pinned((ROOT / name).read_text(encoding="utf-8"))
-        print(f"== installing {count} packages ({name})", flush=True)
+        title(f"installing {count} packages ({name})")
         install_lock(environment, name)
-    print("== installing the book's own package", flush=True)
+    title("installing the book's own package")
     own = ["--no-deps", "--no-build-isolation", "--editable", "."]
     if _call(environment.uv("install", *own)).returncode:
         _must(environment.pip("install", "--quiet", *own), "Installing the book's own package")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Arguments; by default those of the process.
-
-    Returns
-    -------
-    int
-        The exit status: 1 if a step did not work.
-    """
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--venv", type=Path, default=Path(".venv"), help="where it will be")
-    parser.add_argument("--cuda", action="store_true", help="the build of PyTorch for CUDA")
-    parser.add_argument("--developers", action="store_true", help="what the tests need as well")
-    options = parser.parse_args(arguments)
+@command(
+    __doc__,
+    Option("--venv", type=Path, default=Path(".venv"), help="where it will be"),
+    Option("--cuda", action="store_true", help="the build of PyTorch for CUDA"),
+    Option("--developers", action="store_true", help="what the tests need as well"),
+)
+def main(options: Namespace) -> list[str] | None:
+    """Make the environment or bring it up to date, and say how long it took."""
     started = time.monotonic()
     folder = options.venv if options.venv.is_absolute() else ROOT / options.venv
-    try:
-        install(folder, cuda=options.cuda, developers=options.developers)
-    except InstallError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    install(folder, cuda=options.cuda, developers=options.developers)
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
-    print(f"== the environment is ready after {minutes} min {seconds} s", flush=True)
-    return 0
+    title(f"the environment is ready after {minutes} min {seconds} s")
+    return None
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from book._tools.execute import ROOT, transport_encryption
+from book._tools.command import ROOT
+from book._tools.execute import transport_encryption
 from book._tools.home import home_variables
 
 __all__ = ["main"]

@@ -18,17 +18,18 @@ starts from nothing. Four files come out:
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
 
-from book._tools.sync import PROJECT, ROOT, locked, project, sync
+from book._tools.command import ROOT, CommandError, Option, command, write
+from book._tools.sync import PROJECT, locked, project, sync
 
 READERS = "requirements.txt"
 TORCH = "requirements-torch.txt"
@@ -82,12 +83,10 @@ def _compile(
         command += [word for name in constraints for word in ("--constraint", name)]
         done = subprocess.run(command, cwd=ROOT, input=asked, capture_output=True, text=True)
         if done.returncode:
-            raise RuntimeError(f"uv could not resolve {target}:\n{done.stderr.strip()}")
+            raise CommandError(f"uv could not resolve {target}:\n{done.stderr.strip()}")
         text = draft.read_text(encoding="utf-8")
     head = f"# {_HEADS[target]}\n# Made by `make lock` from pyproject.toml. Do not edit by hand.\n"
-    temporary = ROOT / f"{target}.tmp"
-    temporary.write_text(head + text, encoding="utf-8")
-    os.replace(temporary, ROOT / target)
+    write(ROOT / target, head + text)
     print(f"{target} written")
 
 
@@ -123,22 +122,13 @@ def _names(target: str) -> set[str]:
     return {canonical(name) for name in locked(ROOT / target)}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    arguments : Sequence[str], optional
-        Arguments; by default those of the process.
-
-    Returns
-    -------
-    int
-        The exit status.
-    """
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--upgrade", action="store_true", help="do not start from the old lock")
-    upgrade = parser.parse_args(arguments).upgrade
+@command(
+    __doc__,
+    Option("--upgrade", action="store_true", help="do not start from the old lock"),
+)
+def main(options: Namespace) -> list[str] | None:
+    """Resolve the four locks, and see that all they name comes as wheels."""
+    upgrade = options.upgrade
     with tempfile.TemporaryDirectory() as folder:
         # The torch of the lock is that of its own file, unless a newer one is asked for.
         pin = Path(folder) / "torch.txt"
@@ -167,10 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _compile("-", INSTALLER, "--no-config", upgrade=upgrade, asked="uv\n")
     for path in sync():
         print(f"{path} brought in step")
-    missing = without_wheels()
-    for line in missing:
-        print(f"error: no wheel: {line}", file=sys.stderr)
-    return 1 if missing else 0
+    return [f"no wheel: {line}" for line in without_wheels()]
 
 
 if __name__ == "__main__":

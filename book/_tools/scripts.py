@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from book._tools.command import ROOT, command
+
 RULES = Path(__file__).with_name("oxlint.json")
 LINTER = "oxlint@1.94.0"
 _PATIENCE = 60  # seconds that npm may take to bring the linter
@@ -20,11 +21,6 @@ _PATIENCE = 60  # seconds that npm may take to bring the linter
 
 def scripts(root: Path = ROOT) -> list[Path]:
     """List the scripts for the browser.
-
-    Parameters
-    ----------
-    root : pathlib.Path
-        The repository.
 
     Returns
     -------
@@ -77,12 +73,13 @@ def look(paths: Sequence[Path]) -> tuple[bool, str]:
     return sound, f"{len(paths)} scripts: nothing found." if sound else said
 
 
-def main() -> int:
-    """Run the command line; return its exit status."""
+@command(__doc__)
+def main(options: Namespace) -> list[str] | None:
+    """Look over every script and print what was found."""
     sound, said = look(scripts())
     print(said)
-    return 0 if sound else 1
+    return None if sound else ["a script is not sound: see above."]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -8,18 +8,17 @@ see ``book/_ext/repository_address.py``.
 
 from __future__ import annotations
 
-import argparse
-import os
 import re
-import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from book._tools.command import ROOT, Option, command, write
+
 PROJECT = "interpreting-equivariant-representations"
 COLAB_TAGS = ["remove-cell", "colab"]
 FIRST_CELL = Path(__file__).with_name("first_cell.py")
@@ -28,11 +27,6 @@ _TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 def project(root: Path = ROOT) -> dict:
     """Read the ``[project]`` table.
-
-    Parameters
-    ----------
-    root : pathlib.Path
-        The repository.
 
     Returns
     -------
@@ -82,11 +76,6 @@ def locked(path: Path) -> dict[str, str]:
 def environment(root: Path = ROOT) -> str:
     """Write environment.yml from the readers' lock.
 
-    Parameters
-    ----------
-    root : pathlib.Path
-        The repository.
-
     Returns
     -------
     str
@@ -106,11 +95,6 @@ def environment(root: Path = ROOT) -> str:
 
 def citation(root: Path = ROOT) -> str:
     """Write CITATION.cff.
-
-    Parameters
-    ----------
-    root : pathlib.Path
-        The repository.
 
     Returns
     -------
@@ -183,11 +167,6 @@ def _wanted(root: Path) -> Iterator[tuple[Path, str]]:
 def out_of_step(root: Path = ROOT) -> list[Path]:
     """List the files that differ from what their source says.
 
-    Parameters
-    ----------
-    root : pathlib.Path
-        The repository.
-
     Returns
     -------
     list[pathlib.Path]
@@ -203,11 +182,6 @@ def out_of_step(root: Path = ROOT) -> list[Path]:
 def sync(root: Path = ROOT) -> list[Path]:
     """Write every file that is out of step.
 
-    Parameters
-    ----------
-    root : pathlib.Path
-        The repository.
-
     Returns
     -------
     list[pathlib.Path]
@@ -216,36 +190,21 @@ def sync(root: Path = ROOT) -> list[Path]:
     late = set(out_of_step(root))
     for path, text in _wanted(root):
         if path.relative_to(root) in late:
-            temporary = path.with_name(path.name + ".tmp")
-            temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, path)
+            write(path, text)
     return sorted(late)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    arguments : Sequence[str], optional
-        Arguments; by default those of the process.
-
-    Returns
-    -------
-    int
-        The exit status: 1 if ``--check`` found a file out of step.
-    """
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--check", action="store_true", help="write nothing, report")
-    options = parser.parse_args(arguments)
+@command(
+    __doc__,
+    Option("--check", action="store_true", help="write nothing, report"),
+)
+def main(options: Namespace) -> list[str] | None:
+    """Write what is out of step, or report it."""
     if options.check:
-        late = out_of_step()
-        for path in late:
-            print(f"error: {path} is out of step: run `make sync`.", file=sys.stderr)
-        return 1 if late else 0
+        return [f"{path} is out of step: run `make sync`." for path in out_of_step()]
     for path in sync():
         print(f"{path} brought in step")
-    return 0
+    return None
 
 
 if __name__ == "__main__":

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
 
+from book._tools.command import ROOT, write
 from utils.data.mnist import load_small, rotate, rotated
 from utils.models.rotation_cnn import RotationCNN
 from utils.plots import INK, PALETTE, PAPER, figure_svg, use_style
@@ -19,7 +18,7 @@ from utils.probes import pca
 from utils.projections import max_pool
 from utils.training import load_checkpoint
 
-TARGET = Path(__file__).resolve().parents[1] / "_static" / "welcome-figure.svg"
+TARGET = ROOT / "book" / "_static" / "welcome-figure.svg"
 ALT = (
     "Two maps of the latent codes of turned digits. On the left, by raw codes, each of three "
     "digits runs along a closed curve through the whole cloud as it turns. On the right, by "
@@ -76,9 +75,7 @@ def draw() -> str:
 
 def main() -> None:
     """Write the figure."""
-    temporary = TARGET.with_name(TARGET.name + ".tmp")
-    temporary.write_text(draw() + "\n", encoding="utf-8")
-    os.replace(temporary, TARGET)
+    write(TARGET, draw() + "\n")
     print(f"{TARGET.name} written")
 
 

@@ -1,8 +1,9 @@
 """The broken implementations of the chapters, and the tests that catch them.
 
-Most chapters show five broken implementations beside a correct one, a naive
-test, and in a solution a test that catches all five. They stand in the cells of the chapter that
-carry the tags ``mutants`` and ``solution-test``, and only there; :func:`load` fetches them.
+Most chapters show five broken implementations beside a correct one, a naive test, and in a
+solution a test that catches all five. They stand in the cells of the chapter that carry the tags
+``mutants`` and ``solution-test``, and only there; :func:`load` fetches them. What is asked of each
+chapter stands in :mod:`tests.mutants.frame`, the chapters in :mod:`tests.mutants.chapters`.
 """
 
 from __future__ import annotations
@@ -31,13 +32,6 @@ def load(chapter: str, *, directory: Path = CHAPTERS) -> SimpleNamespace:
     types.SimpleNamespace
         The names that the cells define: first those tagged ``mutants``, then those tagged
         ``solution-test``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is not exactly one notebook of that number.
-    ValueError
-        If it lacks one of the two tags.
     """
     found = sorted(directory.glob(f"{chapter}_*.ipynb"))
     if len(found) != 1:

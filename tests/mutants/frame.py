@@ -1,53 +1,55 @@
 """What is asked of the mutants of every chapter.
 
-A file ``test_mutants_NN.py`` inherits :class:`FiveMutants`, fills in what is its own, and adds
-the assertions that only its chapter needs.
+Five broken implementations: all different, all caught by the chapter's solution, and most missed
+by its naive test.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import ModuleType, SimpleNamespace
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-import pytest
 import torch
 
+Implementation = Callable[..., Any]
 
-class FiveMutants:
-    """Five broken implementations: all different, all caught, and most missed by a naive test.
+
+@dataclass(frozen=True)
+class Mutants:
+    """The mutants of a chapter, and what is expected of them.
 
     Attributes
     ----------
-    chapter : module
-        The module of :mod:`tests.mutants` with ``MUTANTS``, ``CORRECT``, ``NAIVE`` and
-        ``CATCHES``.
+    broken : mapping of str to callable
+        The five.
+    correct : callable
+        The correct implementation.
+    naive, catches : callable
+        The naive test and the solution: whether they refuse an implementation.
+    values : callable
+        Applies an implementation to an example on which no two of them agree.
     naive_catches : tuple of str
         The mutants that the naive test sees.
     accepted : tuple of callable
-        Other correct implementations. The solution test must not refuse them.
+        Other correct implementations. The solution must not refuse them.
     apart : float
         How far the values of any two implementations are apart, somewhere.
     """
 
-    chapter: ClassVar[ModuleType | SimpleNamespace]
-    naive_catches: ClassVar[tuple[str, ...]]
-    accepted: ClassVar[tuple[Callable[..., Any], ...]] = ()
-    apart: ClassVar[float] = 1e-3
+    broken: Mapping[str, Implementation]
+    correct: Implementation
+    naive: Callable[[Implementation], bool]
+    catches: Callable[[Implementation], bool]
+    values: Callable[[Implementation], Any]
+    naive_catches: tuple[str, ...]
+    accepted: tuple[Implementation, ...] = ()
+    apart: float = 1e-3
 
-    def values(self, implementation: Callable[..., Any]) -> Any:
-        """Apply an implementation to an example on which no two of them agree."""
-        raise NotImplementedError
-
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Run what takes a ``mutant`` once for each."""
-        if "mutant" in metafunc.fixturenames:
-            metafunc.parametrize("mutant", sorted(self.chapter.MUTANTS))
-
-    def test_there_are_five_different_mutants(self) -> None:
-        mutants = self.chapter.MUTANTS
-        assert len(mutants) == 5
-        named = {"correct": self.chapter.CORRECT, **mutants}
+    def assert_five_differ(self) -> None:
+        """No two implementations give the same."""
+        assert len(self.broken) == 5
+        named = {"correct": self.correct, **self.broken}
         found = {name: torch.as_tensor(self.values(one)) for name, one in named.items()}
         names = list(found)
         for number, first in enumerate(names):
@@ -57,16 +59,18 @@ class FiveMutants:
                     found[first], found[second], rtol=1e-5, atol=self.apart
                 ), f"{first!r} and {second!r} give the same"
 
-    def test_the_solution_catches(self, mutant: str) -> None:
-        assert self.chapter.CATCHES(self.chapter.MUTANTS[mutant])
+    def assert_caught(self, name: str) -> None:
+        """The solution refuses a mutant."""
+        assert self.catches(self.broken[name])
 
-    def test_the_solution_accepts_correct_implementations(self) -> None:
-        for correct in (self.chapter.CORRECT, *self.accepted):
-            assert not self.chapter.CATCHES(correct)
+    def assert_correct_is_accepted(self) -> None:
+        """The solution refuses no correct implementation."""
+        for correct in (self.correct, *self.accepted):
+            assert not self.catches(correct)
 
-    def test_the_naive_test_accepts_the_correct_one_and_misses_some(self) -> None:
-        naive = self.chapter.NAIVE
-        assert not naive(self.chapter.CORRECT)
-        caught = {name for name, mutant in self.chapter.MUTANTS.items() if naive(mutant)}
+    def assert_naive_misses(self) -> None:
+        """The naive test accepts the correct one and misses most mutants."""
+        assert not self.naive(self.correct)
+        caught = {name for name, mutant in self.broken.items() if self.naive(mutant)}
         assert caught == set(self.naive_catches)
-        assert len(caught) < len(self.chapter.MUTANTS)
+        assert len(caught) < len(self.broken)

@@ -13,7 +13,8 @@ import pytest
 
 from book._tools import execute as tool
 from book._tools.calibration import CalibrationError
-from book._tools.execute import ChapterError, chapter_key, chapters, used_modules
+from book._tools.execute import ChapterError
+from book._tools.sources import chapter_key, chapters, used_modules
 
 LEDGER = """
 a-claim: {chapter: 01_a_chapter, low: 0}
@@ -93,6 +94,12 @@ def test_relative_and_indirect_imports_are_followed(repository):
     (repository / "utils" / "below.py").write_text("from . import unused\n")
     names = [path.name for path in used_modules(["from utils import used"], repository)]
     assert names == ["__init__.py", "below.py", "__init__.py", "unused.py", "used.py"]
+
+
+def test_only_cells_have_lines_of_ipython(repository):
+    (repository / "utils" / "below.py").write_text("depth = (\n    7\n    % 2\n)\n")
+    names = {path.name for path in used_modules(["%time\nimport utils.used"], repository)}
+    assert "below.py" in names
 
 
 def test_the_book_s_own_rooms_are_found(root):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import http.server
 import socket
 import subprocess
@@ -89,9 +90,26 @@ def test_quiet_says_nothing_when_all_is_well_and_names_what_is_not(monkeypatch, 
     assert "error: broken\n  to mend it: mend it" in printed.err
 
 
-def test_the_doctor_runs_by_itself_and_imports_nothing_of_the_book(root):
-    command = [sys.executable, "-I", "-S", str(root / "book" / "_tools" / "doctor.py"), "--quiet"]
-    assert subprocess.run(command, capture_output=True, text=True).stdout == ""
+@pytest.mark.parametrize("module", ["doctor", "install"])
+def test_what_runs_before_any_package_is_there_needs_none(root, module):
+    command = [sys.executable, "-S", "-m", f"book._tools.{module}", "--help"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--cuda" in done.stdout
+
+
+def test_the_doctor_can_be_read_by_pythons_that_are_too_old(root):
+    for name in ("command", "doctor"):
+        ast.parse((root / "book" / "_tools" / f"{name}.py").read_text(), feature_version=(3, 8))
+    with pytest.raises(SyntaxError):
+        ast.parse("match 1:\n    case 1: pass", feature_version=(3, 8))
+
+
+def test_the_quiet_doctor_is_quiet(root):
+    command = [sys.executable, "-S", "-m", "book._tools.doctor", "--quiet"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
 
 
 def test_a_name_on_the_path_that_does_not_run_is_passed_over(root, tmp_path):

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import websocket
 
-from book._tools.execute import chapters, transport_encryption
+from book._tools.execute import transport_encryption
+from book._tools.sources import chapters
 
 TOKEN = "for-the-tests"
 PATIENCE = 120  # seconds on the clock, on a busy machine

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -10,45 +9,39 @@ import pytest
 import torch
 
 from tests.mutants import load
-from tests.mutants.frame import FiveMutants
+from tests.mutants.frame import Mutants
 
 
-def frame(**change: Any) -> Any:
+def frame(**change: Any) -> Mutants:
     """Five wrong ways to take absolute values; some values of `change` spoil the frame."""
     x = torch.linspace(-2, 2, 7)
-    chapter: dict[str, Any] = {
-        "MUTANTS": {
+    sound: dict[str, Any] = {
+        "broken": {
             "keeps the sign": lambda x: x,
             "turns the sign": lambda x: -x,
             "squares": lambda x: x * x,
             "forgets the negative": lambda x: x.clamp(min=0),
             "adds one": lambda x: x.abs() + 1,
         },
-        "CORRECT": lambda x: x.abs(),
-        "CATCHES": lambda one: not torch.equal(one(x), x.abs()),
-        "NAIVE": lambda one: bool((one(x) < 0).any()),
+        "correct": torch.abs,
+        "naive": lambda one: bool((one(x) < 0).any()),
+        "catches": lambda one: not torch.equal(one(x), x.abs()),
+        "values": lambda one: one(x),
+        "naive_catches": ("keeps the sign", "turns the sign"),
+        "accepted": (lambda x: (x * x).sqrt(),),
     }
-
-    class Frame(FiveMutants):
-        naive_catches = change.pop("naive_catches", ("keeps the sign", "turns the sign"))
-        accepted = change.pop("accepted", (lambda x: (x * x).sqrt(),))
-
-        def values(self, implementation: Any) -> Any:
-            return implementation(x)
-
-    Frame.chapter = SimpleNamespace(**{**chapter, **change})
-    return Frame()
+    return Mutants(**{**sound, **change})
 
 
-FIVE = frame().chapter.MUTANTS
+FIVE = frame().broken
 
 
-def run(one: Any) -> None:
-    one.test_there_are_five_different_mutants()
-    for name in one.chapter.MUTANTS:
-        one.test_the_solution_catches(name)
-    one.test_the_solution_accepts_correct_implementations()
-    one.test_the_naive_test_accepts_the_correct_one_and_misses_some()
+def run(one: Mutants) -> None:
+    one.assert_five_differ()
+    for name in one.broken:
+        one.assert_caught(name)
+    one.assert_correct_is_accepted()
+    one.assert_naive_misses()
 
 
 def test_a_sound_chapter_passes() -> None:
@@ -58,14 +51,14 @@ def test_a_sound_chapter_passes() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"MUTANTS": dict(list(FIVE.items())[1:])},
-        {"MUTANTS": {**FIVE, "adds one": lambda x: x}},
-        {"MUTANTS": {**FIVE, "adds one": torch.abs}},
-        {"CATCHES": lambda one: one(torch.ones(1)).item() != 1},
-        {"CATCHES": lambda one: True},
+        {"broken": dict(list(FIVE.items())[1:])},
+        {"broken": {**FIVE, "adds one": lambda x: x}},
+        {"broken": {**FIVE, "adds one": torch.abs}},
+        {"catches": lambda one: one(torch.ones(1)).item() != 1},
+        {"catches": lambda one: True},
         {"accepted": (torch.square,)},
-        {"NAIVE": lambda one: True},
-        {"NAIVE": lambda one: False},
+        {"naive": lambda one: True},
+        {"naive": lambda one: False},
         {"naive_catches": ("keeps the sign",)},
     ],
 )

@@ -1,0 +1,166 @@
+"""What stands on what: the chapters, the modules that they reach, and a key over all of it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.util import resolve_name
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from book._tools.command import ROOT, CommandError
+
+PAGE_FILES = ("*.css", "*.html", "*.js")
+
+
+class NoChapterError(CommandError, FileNotFoundError):
+    """A chapter was asked for that is not there."""
+
+
+def chapters(root: Path = ROOT, *, only: str | None = None) -> list[Path]:
+    """List the chapters and their companion pages in reading order.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The repository.
+    only : str, optional
+        The number of one chapter, for example ``"07"``, which has its companion pages with it;
+        or that of one companion page, ``"07a"``.
+
+    Returns
+    -------
+    list of pathlib.Path
+        Notebooks.
+    """
+    found = sorted((root / "chapters").glob("[0-9][0-9]*_*.ipynb"))
+    if only is not None:
+        number = only.zfill(3 if only[-1:].isalpha() else 2)
+        found = [path for path in found if path.name.startswith(number)]
+        if not found:
+            raise NoChapterError(
+                f"There is no chapter {number}: call with the number of a file in chapters/, "
+                "for example N=07."
+            )
+    if not found:
+        raise NoChapterError("The folder chapters/ holds no notebook NN_name.ipynb.")
+    return found
+
+
+def imported(code: str, package: str = "", within: Sequence[str] = ("utils",)) -> set[str]:
+    r"""Name the modules that a piece of code may import.
+
+    Parameters
+    ----------
+    code : str
+        Python.
+    package : str
+        Where relative imports begin.
+    within : sequence of str
+        The packages that are of interest.
+
+    Returns
+    -------
+    set of str
+        Dotted names. What is imported from a module counts as a module too, since it may be one.
+
+    Examples
+    --------
+    >>> sorted(imported("import os, utils.claims\nfrom . import a", "utils.room"))
+    ['utils.claims', 'utils.room', 'utils.room.a']
+    """
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                base = resolve_name("." * node.level + base, package)
+            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return {name for name in names if name.split(".")[0] in within}
+
+
+def _python(cell: str) -> str:
+    """Drop the lines of a cell that are IPython's and not Python's."""
+    return "\n".join(line for line in cell.split("\n") if not re.match(r"\s*[%!]", line))
+
+
+def files_of(name: str, root: Path = ROOT) -> list[Path]:
+    """Find the files that are read when a module is imported: its own and its packages'."""
+    parts = name.split(".")
+    stems = (root.joinpath(*parts[:end]) for end in range(1, len(parts) + 1))
+    places = (path for stem in stems for path in (stem / "__init__.py", stem.with_suffix(".py")))
+    return [path for path in places if path.is_file()]
+
+
+def package_of(path: Path, root: Path = ROOT) -> str:
+    """Name the package in which a file's relative imports begin."""
+    return ".".join(path.relative_to(root).parent.parts)
+
+
+def used_modules(
+    code: Iterable[str], root: Path = ROOT, within: Sequence[str] = ("utils",)
+) -> list[Path]:
+    """Find the files that some code imports, directly or not.
+
+    Parameters
+    ----------
+    code : iterable of str
+        Pieces of Python, such as the cells of a chapter.
+    root : pathlib.Path
+        The repository.
+    within : sequence of str
+        The packages that are followed.
+
+    Returns
+    -------
+    list of pathlib.Path
+        Files, sorted.
+    """
+    waiting = {name for piece in code for name in imported(_python(piece), within=within)}
+    seen: set[Path] = set()
+    while waiting:
+        for path in set(files_of(waiting.pop(), root)) - seen:
+            seen.add(path)
+            text = path.read_text(encoding="utf-8")
+            waiting |= imported(text, package_of(path, root), within)
+    return sorted(seen)
+
+
+def page_files(modules: Iterable[Path]) -> list[Path]:
+    """Find the scripts, styles and templates beside modules, which a figure that moves takes in."""
+    folders = {module.parent for module in modules}
+    return sorted(file for folder in folders for kind in PAGE_FILES for file in folder.glob(kind))
+
+
+def chapter_key(path: Path, root: Path = ROOT) -> str:
+    """Hash everything on which the outputs of a chapter depend.
+
+    That is: its code, the modules of ``utils`` that the code reaches with the scripts and styles
+    beside them, the checkpoints where it reaches the training room, its entries in the ledger of
+    claims, and the locked requirements.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    digest = hashlib.sha256(json.dumps([sys.version_info[:2], code]).encode())
+    files = used_modules(code, root)
+    files += page_files(files)
+    if any("training" in file.parts for file in files):
+        files += sorted((root / "utils" / "checkpoints").rglob("*"))
+    files.append(root / "requirements.txt")
+    for file in files:
+        if file.is_file():
+            digest.update(file.relative_to(root).as_posix().encode() + b"\0")
+            digest.update(file.read_bytes())
+    ledger = root / "book" / "claims.yml"
+    entries = (yaml.safe_load(ledger.read_text(encoding="utf-8")) or {}) if ledger.is_file() else {}
+    own = {name: entry for name, entry in entries.items() if entry.get("chapter") == path.stem}
+    digest.update(json.dumps(own, sort_keys=True, default=str).encode())
+    return digest.hexdigest()

@@ -1,0 +1,307 @@
+"""The mutants of each chapter, and other correct implementations beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from tests.mutants import load
+from tests.mutants.frame import Mutants
+from utils.groups import CyclicShifts, PointPermutations
+from utils.quotient import quotient_distance, quotient_geodesic
+
+CELLS = {f"{n:02d}": load(f"{n:02d}") for n in (*range(2, 7), *range(8, 15))}
+
+
+def mutants(chapter: str, **expected: Any) -> Mutants:
+    """Take what the cells of a chapter define; older chapters write it in lower case."""
+    cells = CELLS[chapter]
+    upper = hasattr(cells, "MUTANTS")
+    return Mutants(
+        broken=cells.MUTANTS if upper else cells.broken,
+        correct=cells.CORRECT if upper else cells.correct,
+        naive=cells.naive,
+        catches=cells.catches,
+        **expected,
+    )
+
+
+def draw(seed: int) -> torch.Generator:
+    """A generator for one example."""
+    return torch.Generator().manual_seed(seed)
+
+
+# -- 02: the Reynolds operator
+
+
+def reynolds_values(implementation):
+    return implementation(np.random.default_rng(0).normal(size=(6, 4, 4)))
+
+
+# -- 03: an equivariant layer for images that are turned
+
+
+def images(seed: int, batch: int = 3) -> torch.Tensor:
+    return torch.randn(batch, 1, 28, 28, generator=draw(seed))
+
+
+# -- 04: the quotient distance of shifted rows
+
+
+def distance_by_helper(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return quotient_distance(x, y, CyclicShifts(x.shape[-1]))
+
+
+def distance_pairs(seed: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    x, y = torch.randn(2, 40, 3, 6, generator=draw(seed), dtype=torch.float64)
+    return [(x, y), (x, x), (x, torch.roll(x, 1, dims=-1))]
+
+
+# -- 05: the isometric cross section of type B
+
+
+def section_codes(seed: int) -> torch.Tensor:
+    return torch.randn(8, 3, generator=draw(seed), dtype=torch.float64)
+
+
+# -- 06: max filters
+
+
+def filters_by_loop(templates, codes):
+    shifts = [torch.roll(codes, r, dims=-1).flatten(1) for r in range(codes.shape[-1])]
+    return torch.stack([c @ templates.flatten(1).T for c in shifts]).amax(0)
+
+
+def filters_values(implementation):
+    generator = draw(1)
+    templates = torch.randn(5, 3, 4, generator=generator)
+    return implementation(templates, torch.randn(6, 3, 4, generator=generator))
+
+
+# -- 08: rows and tables carried to sorted places
+
+
+CARRY_EXAMPLE = torch.tensor([0.3, 0.0, 0.28, -0.1])
+
+
+def some_tables():
+    generator = draw(5)
+    return torch.randn(4, 2, generator=generator), torch.randn(4, 4, generator=generator)
+
+
+def carry_values(implementation):
+    rows, table = implementation(CARRY_EXAMPLE, *some_tables())
+    return torch.cat([rows.flatten(), table.flatten()])
+
+
+def carry_by_loop(z, rows, table):
+    places = sorted(z.tolist())
+    reads = torch.zeros(len(z), len(z))
+    for i, number in enumerate(z.tolist()):
+        for k, place in enumerate(places):
+            reads[i, k] = torch.tensor(-abs(number - place) / 0.05).exp()
+        reads[i] /= reads[i].sum()
+    new_rows, new_table = torch.zeros_like(rows), torch.zeros_like(table)
+    for i in range(len(z)):
+        for k in range(len(z)):
+            new_rows[i] += reads[i, k] * rows[k]
+            for j in range(len(z)):
+                for m in range(len(z)):
+                    new_table[i, j] += reads[i, k] * reads[j, m] * table[k, m]
+    return new_rows, new_table
+
+
+# -- 09: geodesics of the quotient
+
+
+def geodesic_ends(seed: int) -> torch.Tensor:
+    return torch.randn(2, 4, 5, generator=draw(seed))
+
+
+def geodesic_from_the_library(x, y, t):
+    return quotient_geodesic(x, y, PointPermutations(x.shape[1]), [t])[0]
+
+
+# -- 10: a pair of layers for quarter turns
+
+
+def noise(batch: int, seed: int) -> torch.Tensor:
+    return torch.randn(batch, 1, 11, 11, generator=draw(seed))
+
+
+# -- 11: the distance up to a turn, of codes by frequency
+
+
+def turned_codes(seed: int) -> torch.Tensor:
+    return torch.randn(6, 3, 4, dtype=torch.complex128, generator=draw(seed))
+
+
+def turns_by_roots(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The minimum over all turns, from the critical points of a trigonometric polynomial."""
+    found = []
+    for a, b in zip(x, y, strict=True):
+        overlap, f = (a * b.conj()).sum(dim=0).numpy(), np.arange(a.shape[1])
+        slope = np.concatenate([(f * overlap)[:0:-1], [0], -(f * overlap).conj()[1:]])
+        theta = -np.angle(np.roots(slope))
+        best = (overlap * np.exp(-1j * np.outer(theta, f))).real.sum(axis=1).max()
+        norms = (a.abs() ** 2 + b.abs() ** 2).sum().item()
+        found.append(np.sqrt(max(0.0, norms - 2 * best)))
+    return torch.tensor(found)
+
+
+# -- 12: the table of codes of turned images
+
+
+def some_encoder(x):
+    return torch.sin(x.flatten(1) @ torch.randn(25, 2, generator=draw(5)))
+
+
+def table_by_loop(f, x):
+    table = torch.zeros(*f(x).shape, 4)
+    for b in range(len(x)):
+        image = x[b : b + 1]
+        for r in range(4):
+            table[b, :, r] = f(image)[0]
+            image = image.transpose(1, 2).flip(2)
+    return table
+
+
+def table_images(seed: int) -> torch.Tensor:
+    return torch.rand(4, 5, 5, generator=draw(seed))
+
+
+# -- 13: the Lie derivative
+
+
+def lie_example():
+    generator = draw(5)
+    x = torch.randn(4, 2, generator=generator, dtype=torch.float64)
+    A, B = torch.randn(2, 2, 2, generator=generator, dtype=torch.float64)
+    return (lambda x: torch.sin(x) * x.flip(1)), x, A, B
+
+
+def lie_by_moving(f, x, A, B):
+    """Difference quotients of finite transformations, by the matrix exponential."""
+    h = 1e-5
+    there, back = (
+        f(x @ torch.linalg.matrix_exp(t * A).T) @ torch.linalg.matrix_exp(-t * B).T for t in (h, -h)
+    )
+    return (there - back) / (2 * h)
+
+
+# -- 14: shares of a table of results
+
+
+def shares_by_projections(v):
+    """Share of a part: how much of the array projections onto its subspace keep."""
+    shape = v.shape
+    centred = (v - v.mean()).ravel()
+    kept = []
+    averages = [np.full((n, n), 1 / n) for n in shape]
+    rests = [np.eye(n) - mean for n, mean in zip(shape, averages, strict=True)]
+    (a0, t0, s0), (a1, t1, s1) = averages, rests
+    for factors in (
+        (a1, t0, s0),
+        (a0, t1, s0),
+        (a1, t1, s0),
+        (np.eye(shape[0]), np.eye(shape[1]), s1),
+    ):
+        projection = np.kron(np.kron(factors[0], factors[1]), factors[2])
+        kept.append(np.sum((projection @ centred) ** 2))
+    return np.array(kept) / np.sum(centred**2)
+
+
+def shares_values(implementation):
+    return implementation(np.random.default_rng(6).normal(size=(4, 3, 2)) + 1)
+
+
+def less_its_mean(correct, axes):
+    """The correct implementation, less a mean that turns leave alone."""
+    return lambda x: correct(x) - correct(x).mean(axes, keepdim=True)
+
+
+def squared(correct):
+    """The correct implementation, squared entry by entry."""
+    return lambda x: correct(x).square()
+
+
+CHAPTERS = {
+    "02": mutants(
+        "02",
+        values=reynolds_values,
+        naive_catches=("every other element",),
+        accepted=(lambda m: sum(m) / len(m), lambda m: np.einsum("gij->ij", m) / m.shape[0]),
+    ),
+    "03": mutants(
+        "03",
+        values=lambda one: one(images(7)),
+        naive_catches=("turns the kernel the other way",),
+        accepted=(squared(CELLS["03"].correct), less_its_mean(CELLS["03"].correct, (1, 2, 3))),
+        apart=1e-5,
+    ),
+    "04": mutants(
+        "04",
+        values=lambda one: torch.stack([one(a, b) for a, b in distance_pairs(4)]),
+        naive_catches=("every second shift",),
+        accepted=(distance_by_helper,),
+    ),
+    "05": mutants(
+        "05",
+        values=lambda one: one(section_codes(7)),
+        naive_catches=("sorts too early",),
+        accepted=(
+            lambda z: z.square().sort(dim=1).values.sqrt(),
+            lambda z: -CELLS["05"].correct(z).flip(1),
+        ),
+    ),
+    "06": mutants(
+        "06",
+        values=filters_values,
+        naive_catches=("last shift forgotten",),
+        accepted=(filters_by_loop,),
+    ),
+    "08": mutants(
+        "08",
+        values=carry_values,
+        naive_catches=("not carried back", "columns forgotten"),
+        accepted=(carry_by_loop,),
+    ),
+    "09": mutants(
+        "09",
+        values=lambda one: one(*geodesic_ends(6), 0.7),
+        naive_catches=("only one end sorted",),
+        accepted=(geodesic_from_the_library,),
+    ),
+    "10": mutants(
+        "10",
+        values=lambda one: one(noise(5, 7)),
+        naive_catches=("does not roll the second filters", "does not turn the first filters"),
+        accepted=(squared(CELLS["10"].correct), less_its_mean(CELLS["10"].correct, (2, 3, 4))),
+        apart=1e-4,
+    ),
+    "11": mutants(
+        "11",
+        values=lambda one: one(turned_codes(1), turned_codes(2)),
+        naive_catches=("only eight turns",),
+        accepted=(turns_by_roots,),
+    ),
+    "12": mutants(
+        "12",
+        values=lambda one: one(some_encoder, table_images(6)),
+        naive_catches=("codes shifted, image not turned", "half circle, twice"),
+        accepted=(table_by_loop,),
+    ),
+    "13": mutants(
+        "13",
+        values=lambda one: one(*lie_example()),
+        naive_catches=("one whole step",),
+    ),
+    "14": mutants(
+        "14",
+        values=shares_values,
+        naive_catches=("total not centred",),
+        accepted=(shares_by_projections,),
+    ),
+}
