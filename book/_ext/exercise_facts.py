@@ -69,7 +69,7 @@ def with_facts(result: list[nodes.Node], options: dict[str, Any]) -> list[nodes.
     return result
 
 
-class Exercise(ExerciseDirective):  # type: ignore[misc]
+class Exercise(ExerciseDirective):
     """An exercise that says its level, minutes and kind."""
 
     option_spec: ClassVar[dict[str, Any]] = {**ExerciseDirective.option_spec, **OPTIONS}
@@ -79,7 +79,7 @@ class Exercise(ExerciseDirective):  # type: ignore[misc]
         return with_facts(super().run(), self.options)
 
 
-class ExerciseStart(ExerciseStartDirective):  # type: ignore[misc]
+class ExerciseStart(ExerciseStartDirective):
     """The same for an exercise that goes on over several cells."""
 
     option_spec: ClassVar[dict[str, Any]] = {**ExerciseStartDirective.option_spec, **OPTIONS}
