@@ -88,16 +88,16 @@ def test_configuration_survives_json(config: PlainCNNConfig | ConvVAEConfig) -> 
     [
         (PlainCNNConfig, {"widths": (4, 6)}, ValueError, "3 entries"),
         (PlainCNNConfig, {"widths": 4}, TypeError, "3 integers"),
-        (PlainCNNConfig, {"widths": (4, 0, 8)}, ValueError, r"widths\[1\] must be at least 1"),
-        (PlainCNNConfig, {"widths": (4, 6.0, 8)}, TypeError, r"widths\[1\] must be an integer"),
-        (PlainCNNConfig, {"latent": 0}, ValueError, "latent must be at least 1"),
-        (PlainCNNConfig, {"latent": True}, TypeError, "latent must be an integer"),
-        (PlainCNNConfig, {"classes": 1}, ValueError, "classes must be at least 2"),
+        (PlainCNNConfig, {"widths": (4, 0, 8)}, ValueError, r"widths\[1\] .* at least 1"),
+        (PlainCNNConfig, {"widths": (4, 6.0, 8)}, TypeError, r"widths\[1\] .* integer"),
+        (PlainCNNConfig, {"latent": 0}, ValueError, "latent .* at least 1"),
+        (PlainCNNConfig, {"latent": True}, TypeError, "latent .* integer"),
+        (PlainCNNConfig, {"classes": 1}, ValueError, "classes .* at least 2"),
         (PlainCNNConfig, {"hidden": "64"}, TypeError, "hidden"),
         (PlainCNNConfig, {"depth": 3}, ValueError, "unknown field 'depth'"),
         (ConvVAEConfig, {"widths": (4, 6, 8)}, ValueError, "2 entries"),
-        (ConvVAEConfig, {"latent": 0}, ValueError, "latent must be at least 1"),
-        (ConvVAEConfig, {"last": 1.5}, TypeError, "last must be an integer"),
+        (ConvVAEConfig, {"latent": 0}, ValueError, "latent .* at least 1"),
+        (ConvVAEConfig, {"last": 1.5}, TypeError, "last .* integer"),
         (ConvVAEConfig, {"classes": 10}, ValueError, "unknown field 'classes'"),
     ],
 )
@@ -324,11 +324,9 @@ def test_a_checkpoint_of_another_architecture_is_refused(
         load_checkpoint(tmp_path / "one", config=config)
     with pytest.raises(ValueError, match="another configuration"):
         load_checkpoint(tmp_path / "one", config=other().config)
-    with pytest.raises(
-        ValueError, match=f"of .*{kind.__name__}, from whose .* no {other.__name__} can"
-    ):
+    with pytest.raises(ValueError, match=f"{kind.__name__}Config.* {other.__name__}"):
         load_checkpoint(tmp_path / "one", model_class=other)
-    with pytest.raises(ValueError, match=f"RotationCNNConfig no {kind.__name__} can be built"):
+    with pytest.raises(ValueError, match=f"RotationCNNConfig.* {kind.__name__}"):
         load_checkpoint("rotated-mnist-c8-seed0", model_class=kind)
 
     before = network.checkpoint_state()

@@ -25,7 +25,6 @@ from utils.lie import (
     layerwise_lie_derivative,
     lie_derivative,
 )
-from utils.models import zoo
 from utils.models.base import Stepwise
 from utils.models.rotation_cnn import (
     PlainClassifier,
@@ -34,6 +33,7 @@ from utils.models.rotation_cnn import (
     plain_classifier,
 )
 from utils.models.zoo import CNN, MLP, CNNConfig, Mixer, MixerConfig, MLPConfig, ViT, ViTConfig
+from utils.models.zoo.steps import Attention, Blur
 from utils.training import (
     load_checkpoint,
     save_checkpoint,
@@ -101,19 +101,19 @@ def test_configuration_survives_json(name: str) -> None:
     ("cls", "values", "error", "words"),
     [
         (CNNConfig, {"widths": (4, 6)}, ValueError, "3 entries"),
-        (CNNConfig, {"kernel": 4}, ValueError, "kernel must be one of 3, 5, 7, not 4"),
-        (CNNConfig, {"kernel": 3.0}, TypeError, "kernel must be an integer"),
-        (CNNConfig, {"downsampling": "max"}, ValueError, "'maximum', 'stride', 'blur', not 'max'"),
-        (CNNConfig, {"activation": "tanh"}, ValueError, "activation must be one of 'relu'"),
-        (CNNConfig, {"padding": "same"}, ValueError, "padding must be one of 'zeros'"),
-        (CNNConfig, {"readout": "class"}, ValueError, "readout must be one of 'places', 'mean'"),
-        (MLPConfig, {"depth": 0}, ValueError, "depth must be at least 1"),
-        (MLPConfig, {"activation": "tanh"}, ValueError, "activation must be one of 'relu'"),
+        (CNNConfig, {"kernel": 4}, ValueError, "kernel .* 3, 5, 7.* 4"),
+        (CNNConfig, {"kernel": 3.0}, TypeError, "kernel .* integer"),
+        (CNNConfig, {"downsampling": "max"}, ValueError, "'maximum', 'stride', 'blur'.* 'max'"),
+        (CNNConfig, {"activation": "tanh"}, ValueError, "activation .* 'relu'"),
+        (CNNConfig, {"padding": "same"}, ValueError, "padding .* 'zeros'"),
+        (CNNConfig, {"readout": "class"}, ValueError, "readout .* 'places', 'mean'"),
+        (MLPConfig, {"depth": 0}, ValueError, "depth .* at least 1"),
+        (MLPConfig, {"activation": "tanh"}, ValueError, "activation .* 'relu'"),
         (MixerConfig, {"patch": 5}, ValueError, "patch must divide the 28 pixels"),
-        (MixerConfig, {"token_hidden": True}, TypeError, "token_hidden must be an integer"),
+        (MixerConfig, {"token_hidden": True}, TypeError, "token_hidden .* integer"),
         (ViTConfig, {"patch": 3}, ValueError, "patch must divide the 28 pixels"),
         (ViTConfig, {"heads": 3}, ValueError, "heads must divide the width of 40"),
-        (ViTConfig, {"readout": "max"}, ValueError, "readout must be one of 'class', 'mean'"),
+        (ViTConfig, {"readout": "max"}, ValueError, "readout .* 'class', 'mean'"),
         (ViTConfig, {"layers": 3}, ValueError, "unknown field 'layers'"),
     ],
 )
@@ -191,7 +191,7 @@ def test_fused_attention_would_not_let_it_in(monkeypatch: pytest.MonkeyPatch) ->
         parts = tokens.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         return functional.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2)
 
-    monkeypatch.setattr(zoo.Attention, "forward", fused)
+    monkeypatch.setattr(Attention, "forward", fused)
     with torch.no_grad():
         torch.testing.assert_close(network(images), expected, rtol=1e-4, atol=1e-5)
     with pytest.raises(NotImplementedError, match="forward AD"):
@@ -373,12 +373,12 @@ def test_the_others_do_not_know_shifts(name: str) -> None:
 
 def test_blur_is_the_binomial_filter() -> None:
     features = torch.randn(2, 3, 27, 13, generator=torch.Generator().manual_seed(0)).double()
-    found = zoo.Blur()(features)
+    found = Blur()(features)
     weights = np.outer([1, 2, 1], [1, 2, 1]) / 16
     whole = ndimage.convolve(features.numpy(), weights[None, None], mode="mirror")
     torch.testing.assert_close(found, torch.from_numpy(whole[..., ::2, ::2].copy()))
     ones = torch.ones(1, 2, 13, 13)
-    assert torch.equal(zoo.Blur()(ones), torch.ones(1, 2, 7, 7))
+    assert torch.equal(Blur()(ones), torch.ones(1, 2, 7, 7))
 
 
 def test_blur_makes_shifts_by_one_pixel_smaller() -> None:

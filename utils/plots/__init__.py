@@ -11,13 +11,12 @@ what both return. All names can be imported from here::
     show(fig, alt="What a reader who cannot see the figure should learn from it.")
 """
 
-from utils.plots.explorables import (
+from utils.plots.explorables.choice import Reading, choice_figure
+from utils.plots.explorables.plotly_figure import interactive
+from utils.plots.explorables.slider import (
     DrawingPanel,
     ImagePanel,
     PointPanel,
-    Reading,
-    choice_figure,
-    interactive,
     slider_figure,
 )
 from utils.plots.figure import HTMLFigure

@@ -17,10 +17,8 @@ class HTMLFigure:
 
     Attributes
     ----------
-    html : str
-        The markup.
-    alt : str
-        The alternative text.
+    html, alt : str
+        The markup, and the alternative text.
     extra : Mapping[str, Any]
         Further forms of the figure by MIME type, for front ends that prefer them.
     """
@@ -34,22 +32,12 @@ class HTMLFigure:
 
 
 def checked_alt(alt: str) -> str:
-    """Check an alternative text.
+    """Return an alternative text, each run of white space as one space, or refuse a short one.
 
-    Parameters
-    ----------
-    alt : str
-        The text.
-
-    Returns
-    -------
-    str
-        The text, each run of white space as one space.
-
-    Raises
-    ------
-    ValueError
-        If it is missing or has fewer than twenty characters.
+    Examples
+    --------
+    >>> checked_alt("A line   that rises from zero to one. ")
+    'A line that rises from zero to one.'
     """
     if not isinstance(alt, str) or len(alt.strip()) < _MINIMUM_ALT:
         raise ValueError(

@@ -72,9 +72,10 @@ def figure_svg(fig: Figure, alt: str, *, few_colours: bool = False) -> str:
     Parameters
     ----------
     fig : matplotlib.figure.Figure
-        A figure drawn in the book's style (:func:`use_style`).
+        A figure drawn in the book's style (:func:`~utils.plots.use_style`).
     alt : str
-        Alternative text of at least twenty characters.
+        Alternative text of at least twenty characters: what a reader who cannot see the
+        figure should learn from it.
     few_colours : bool, default False
         Store clouds of points drawn with ``rasterized=True`` with 256 colours each, in about a
         third of the bytes. Not for photographs and smooth fields.
@@ -83,11 +84,6 @@ def figure_svg(fig: Figure, alt: str, *, few_colours: bool = False) -> str:
     -------
     str
         SVG markup. The same figure gives the same text.
-
-    Raises
-    ------
-    ValueError
-        If the alternative text is missing or too short.
     """
     alt = checked_alt(alt)
     buffer = io.StringIO()
@@ -103,27 +99,8 @@ def _framed(markup: str) -> str:
 def show(fig: Figure, *, alt: str, close: bool = True, few_colours: bool = False) -> HTMLFigure:
     """Show a matplotlib figure with its alternative text; call it on the last line of a cell.
 
-    Parameters
-    ----------
-    fig : matplotlib.figure.Figure
-        The figure.
-    alt : str
-        Alternative text: what a reader who cannot see the figure should learn from it.
-    close : bool, default True
-        Close the figure afterwards, so that it is neither drawn twice nor kept in memory.
-    few_colours : bool, default False
-        Store clouds of points drawn with ``rasterized=True`` with 256 colours each, in about a
-        third of the bytes.
-
-    Returns
-    -------
-    HTMLFigure
-        What the notebook displays.
-
-    Raises
-    ------
-    ValueError
-        If the alternative text is missing or too short.
+    The figure is closed afterwards, unless ``close`` is false, so that it is neither drawn twice
+    nor kept in memory. ``alt`` and ``few_colours`` are those of :func:`figure_svg`.
     """
     svg = figure_svg(fig, alt, few_colours=few_colours)
     if close:
@@ -132,24 +109,13 @@ def show(fig: Figure, *, alt: str, close: bool = True, few_colours: bool = False
 
 
 def show_svg(svg: str, *, alt: str) -> HTMLFigure:
-    """Show an SVG drawing, such as a molecule, in the same way as :func:`show`.
+    """Show an SVG drawing with a ``viewBox``, such as a molecule, in the way of :func:`show`.
 
-    Parameters
-    ----------
-    svg : str
-        SVG markup with a ``viewBox``.
-    alt : str
-        Alternative text.
-
-    Returns
-    -------
-    HTMLFigure
-        What the notebook displays.
-
-    Raises
-    ------
-    ValueError
-        If the markup has no ``viewBox``, or the alternative text is missing or too short.
+    Examples
+    --------
+    >>> figure = show_svg('<svg viewBox="0 0 1 1"></svg>', alt="A square with nothing in it.")
+    >>> figure.html.startswith('<figure class="book-figure"><svg')
+    True
     """
     alt = checked_alt(alt)
     if "<svg" not in svg:

@@ -5,22 +5,3 @@ Each has a folder: a Python file that checks the data, and the files that it fil
 panels by one slider, :mod:`~utils.plots.explorables.choice` lets a reader choose a reading and an
 item, and :mod:`~utils.plots.explorables.plotly_figure` shows a figure of plotly.
 """
-
-from utils.plots.explorables.choice import Reading, choice_figure
-from utils.plots.explorables.plotly_figure import interactive
-from utils.plots.explorables.slider import (
-    DrawingPanel,
-    ImagePanel,
-    PointPanel,
-    slider_figure,
-)
-
-__all__ = [
-    "DrawingPanel",
-    "ImagePanel",
-    "PointPanel",
-    "Reading",
-    "choice_figure",
-    "interactive",
-    "slider_figure",
-]

@@ -15,17 +15,13 @@ def on_square(
 ) -> NDArray[np.floating]:
     """Place points on a square that holds a set of points, with one scale for both axes.
 
-    Parameters
-    ----------
-    points : numpy.ndarray
-        Shape (N, 2).
-    among : numpy.ndarray, optional
-        Shape (M, 2), the points that the square holds; by default the same.
+    From shape (N, 2) to (N, 2): x to the right and y downwards, from 0 to :data:`SIDE`. The
+    square holds the points ``among``, shape (M, 2), by default the same.
 
-    Returns
-    -------
-    numpy.ndarray
-        Shape (N, 2): x to the right and y downwards, from 0 to :data:`SIDE`.
+    Examples
+    --------
+    >>> on_square(np.array([[0.0, 0.0], [1.0, 2.0]])).tolist()
+    [[66.0, 228.0], [174.0, 12.0]]
     """
     held = points if among is None else among
     low, high = held.min(axis=0), held.max(axis=0)

@@ -7,6 +7,7 @@ The folder of such a figure holds ``figure.html``, the markup with slots in the 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import html
 import json
@@ -16,6 +17,9 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from string import Template
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from utils.plots.figure import HTMLFigure
 
@@ -29,6 +33,11 @@ def compact(style: str) -> str:
         part = re.sub(r" ?([{};,!]) ?", r"\1", part)
         parts[i] = part.replace(": ", ":").replace(";}", "}")
     return "".join(parts).strip()
+
+
+def base64_text(array: NDArray[Any]) -> str:
+    """Return the bytes of an array as text, row by row."""
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
 
 def _read(file: Traversable) -> str:
@@ -45,7 +54,7 @@ def fill(
     markup: Mapping[str, str],
     extra: Mapping[str, Any] | None = None,
 ) -> HTMLFigure:
-    """Fill the template of a figure.
+    """Fill the template of a figure; the same input gives the same text.
 
     The slots ``alt``, ``data``, ``name``, ``script`` and ``style`` are filled for every figure;
     the others are its own.
@@ -60,17 +69,10 @@ def fill(
         What the script reads, as JSON.
     alt : str
         The alternative text, checked.
-    text : Mapping[str, str | int]
-        Texts for slots; they are escaped.
-    markup : Mapping[str, str]
-        Markup for slots; it is taken as it is.
+    text, markup : Mapping[str, str]
+        What goes into slots: texts, which are escaped, and markup, which is taken as it is.
     extra : Mapping[str, Any], optional
         Further forms of the figure by MIME type.
-
-    Returns
-    -------
-    HTMLFigure
-        What the notebook displays. The same input gives the same text.
     """
     folder = files(package)
     # Nothing in the data may end the element that holds it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.plots.explorables._square import SIDE, on_square
-from utils.plots.explorables._template import fill
+from utils.plots.explorables._template import base64_text, fill
 from utils.plots.figure import HTMLFigure, checked_alt
 
 __all__ = ["Reading", "choice_figure"]
@@ -45,20 +44,11 @@ _LARGEST_CHOICE = 2**16
 _SHORT_LABEL = 2
 
 
-def _base64(array: NDArray[Any]) -> str:
-    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
-
-
 def _packed_images(images: NDArray[np.floating]) -> str:
     """Store images with four bits a pixel, two pixels a byte."""
     levels = np.clip(np.round(images * _GREYS), 0, _GREYS).astype(np.uint8).ravel()
     levels = np.append(levels, np.zeros(len(levels) % 2, dtype=np.uint8))
-    return _base64(levels[::2] * 16 + levels[1::2])
-
-
-def _on_map(points: NDArray[np.floating]) -> NDArray[np.uint16]:
-    """Place points on the map, in tenths of its units."""
-    return np.round(on_square(points) * 10).astype("<u2")
+    return base64_text(levels[::2] * 16 + levels[1::2])
 
 
 def _check_choice(
@@ -122,7 +112,7 @@ def choice_figure(
     Parameters
     ----------
     readings : Sequence[Reading]
-        What can be chosen.
+        What can be chosen; all report the same numbers.
     images : numpy.ndarray
         Shape (N, S, S), grey values in [0, 1]: the picture of each item.
     labels : Sequence[str]
@@ -130,27 +120,12 @@ def choice_figure(
         themselves, so that it can be read without its colours; longer ones become dots.
     colours : Sequence[str]
         N colours of the points on the map.
-    control : str
-        What the list chooses: its visible label.
-    item : str
-        What the slider chooses: its visible label.
+    control, item : str
+        What the list and the slider choose: their visible labels.
     alt : str
         Alternative text for the whole figure.
-    start : int, default 0
-        The reading shown first.
-    query : int, default 0
-        The item chosen first.
-
-    Returns
-    -------
-    HTMLFigure
-        What the notebook displays.
-
-    Raises
-    ------
-    ValueError
-        If there is no reading, shapes do not fit, a neighbour is no item, the readings report
-        different numbers, a start lies outside, or the alternative text is too short.
+    start, query : int, default 0
+        The reading shown and the item chosen first.
     """
     alt = checked_alt(alt)
     pictures = np.asarray(images)
@@ -189,8 +164,11 @@ def choice_figure(
             "readings": [
                 {
                     "name": reading.name,
-                    "points": _base64(_on_map(np.asarray(reading.points))),
-                    "neighbours": _base64(np.asarray(reading.neighbours).astype("<u2")),
+                    # On the map, in tenths of its units.
+                    "points": base64_text(
+                        np.round(on_square(np.asarray(reading.points)) * 10).astype("<u2")
+                    ),
+                    "neighbours": base64_text(np.asarray(reading.neighbours).astype("<u2")),
                     "numbers": dict(reading.numbers),
                 }
                 for reading in readings

@@ -19,26 +19,7 @@ def interactive(fig: go.Figure, *, alt: str, height: int = 420) -> HTMLFigure:
     """Show a plotly figure that reads its library from the site, and from nowhere else.
 
     The output also carries plotly's own description of the figure, which Jupyter and Colab
-    draw with the library that they bring.
-
-    Parameters
-    ----------
-    fig : plotly.graph_objects.Figure
-        The figure.
-    alt : str
-        Alternative text.
-    height : int, default 420
-        Height in pixels.
-
-    Returns
-    -------
-    HTMLFigure
-        What the notebook displays.
-
-    Raises
-    ------
-    ValueError
-        If the alternative text is missing or too short.
+    draw with the library that they bring. ``height`` is in pixels.
     """
     alt = checked_alt(alt)
     spec: Mapping[str, Any] = json.loads(fig.to_json())

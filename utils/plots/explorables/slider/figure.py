@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.plots.explorables._square import SIDE, on_square
-from utils.plots.explorables._template import fill
+from utils.plots.explorables._template import base64_text, fill
 from utils.plots.figure import HTMLFigure, checked_alt
 
 __all__ = ["DrawingPanel", "ImagePanel", "PointPanel", "slider_figure"]
+
+
+_Drawn = tuple[str, dict[str, Any]]  # markup for the start, and data for the script
+_SQUARE = 4  # so many panels stand in two rows of two
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +35,17 @@ class ImagePanel:
 
     title: str
     images: NDArray[np.floating]
+
+    def _draw(self) -> _Drawn:
+        images = np.asarray(self.images)
+        _, height, width = images.shape
+        pixels = np.clip(np.round(images * 255), 0, 255).astype(np.uint8)
+        canvas = (
+            f'<canvas width="{width}" height="{height}" role="img" aria-label="'
+            f'{html.escape(self.title, quote=True)}"></canvas>'
+        )
+        data = {"kind": "image", "width": width, "height": height, "data": base64_text(pixels)}
+        return canvas, data
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +69,24 @@ class PointPanel:
     cloud: NDArray[np.floating]
     colours: Sequence[str]
 
+    def _draw(self) -> _Drawn:
+        everything = np.concatenate([self.path, self.cloud])
+        cloud = on_square(self.cloud, everything).round(1)
+        dots = "".join(
+            f'<circle cx="{x:g}" cy="{y:g}" r="1.7" fill="{colour}"/>'
+            for (x, y), colour in zip(cloud, self.colours, strict=True)
+        )
+        path = on_square(self.path, everything).round(1)
+        trail = " ".join(f"{x:g},{y:g}" for x, y in path)
+        markup = (
+            f'<svg role="img" aria-label="{html.escape(self.title, quote=True)}" '
+            f'viewBox="0 0 {SIDE} {SIDE}"><g opacity="0.45">{dots}</g>'
+            f'<polyline points="{trail}" fill="none" stroke="currentColor" stroke-opacity="0.55"/>'
+            f'<circle class="book-marker" cx="{path[0, 0]:g}" cy="{path[0, 1]:g}" r="6" '
+            f'fill="currentColor" stroke="var(--book-paper, #fff)" stroke-width="1.5"/></svg>'
+        )
+        return markup, {"kind": "point", "path": path.tolist()}
+
 
 @dataclass(frozen=True, eq=False)
 class DrawingPanel:
@@ -73,47 +105,27 @@ class DrawingPanel:
     title: str
     drawings: Sequence[str]
 
-
-_SQUARE = 4  # so many panels stand in two rows of two
-
-
-def _drawing_markup(panel: DrawingPanel) -> tuple[str, dict[str, Any]]:
-    kinds = list(dict.fromkeys(panel.drawings))
-    order = [kinds.index(drawing) for drawing in panel.drawings]
-    spec = {"kind": "drawing", "drawings": kinds, "order": order}
-    return f'<div class="book-drawing">{panel.drawings[0]}</div>', spec
+    def _draw(self) -> _Drawn:
+        kinds = list(dict.fromkeys(self.drawings))
+        order = [kinds.index(drawing) for drawing in self.drawings]
+        spec = {"kind": "drawing", "drawings": kinds, "order": order}
+        return f'<div class="book-drawing">{self.drawings[0]}</div>', spec
 
 
-def _image_markup(panel: ImagePanel) -> tuple[str, dict[str, Any]]:
-    images = np.asarray(panel.images)
-    _, height, width = images.shape
-    pixels = np.clip(np.round(images * 255), 0, 255).astype(np.uint8)
-    data = base64.b64encode(pixels.tobytes()).decode()
-    canvas = (
-        f'<canvas width="{width}" height="{height}" role="img" aria-label="'
-        f'{html.escape(panel.title, quote=True)}"></canvas>'
-    )
-    return canvas, {"kind": "image", "width": width, "height": height, "data": data}
-
-
-def _point_markup(panel: PointPanel) -> tuple[str, dict[str, Any]]:
-    everything = np.concatenate([panel.path, panel.cloud])
-    dots = "".join(
-        f'<circle cx="{x:g}" cy="{y:g}" r="1.7" fill="{colour}"/>'
-        for (x, y), colour in zip(
-            on_square(panel.cloud, everything).round(1), panel.colours, strict=True
+def _check_panel(panel: ImagePanel | PointPanel | DrawingPanel, steps: int) -> None:
+    if isinstance(panel, DrawingPanel):
+        if not all(isinstance(d, str) and d.lstrip().startswith("<svg") for d in panel.drawings):
+            raise ValueError(f"Panel {panel.title!r} has drawings that are no SVG elements.")
+        shape, dimensions = np.shape(panel.drawings), 1
+    elif isinstance(panel, ImagePanel):
+        shape, dimensions = np.shape(panel.images), 3
+    else:
+        shape, dimensions = np.shape(panel.path), 2
+    if len(shape) != dimensions or shape[0] != steps:
+        raise ValueError(
+            f"Panel {panel.title!r} has data of shape {shape} for {steps} slider positions: give "
+            "one image, point or drawing for each."
         )
-    )
-    path = on_square(panel.path, everything).round(1)
-    trail = " ".join(f"{x:g},{y:g}" for x, y in path)
-    markup = (
-        f'<svg role="img" aria-label="{html.escape(panel.title, quote=True)}" '
-        f'viewBox="0 0 {SIDE} {SIDE}"><g opacity="0.45">{dots}</g>'
-        f'<polyline points="{trail}" fill="none" stroke="currentColor" stroke-opacity="0.55"/>'
-        f'<circle class="book-marker" cx="{path[0, 0]:g}" cy="{path[0, 1]:g}" r="6" '
-        f'fill="currentColor" stroke="var(--book-paper, #fff)" stroke-width="1.5"/></svg>'
-    )
-    return markup, {"kind": "point", "path": path.tolist()}
 
 
 def slider_figure(
@@ -135,23 +147,10 @@ def slider_figure(
         The panels, from left to right; all have the same number T of positions.
     labels : Sequence[str]
         T readings of the slider, for example ``"45°"``.
-    control : str
-        What the slider changes: its visible label.
-    alt : str
-        Alternative text for the whole figure.
+    control, alt : str
+        What the slider changes, its visible label; and what the whole figure shows.
     start : int, default 0
         The first position.
-
-    Returns
-    -------
-    HTMLFigure
-        What the notebook displays.
-
-    Raises
-    ------
-    ValueError
-        If there is no panel, a panel has another number of positions than there are labels, or
-        the alternative text is too short; or if a drawing is no SVG.
     """
     alt = checked_alt(alt)
     steps = len(labels)
@@ -161,30 +160,13 @@ def slider_figure(
         raise ValueError(f"The slider starts at {start}, outside its {steps} positions.")
     cells, specs = [], []
     for panel in panels:
-        if isinstance(panel, DrawingPanel):
-            if not all(
-                isinstance(d, str) and d.lstrip().startswith("<svg") for d in panel.drawings
-            ):
-                raise ValueError(f"Panel {panel.title!r} has drawings that are no SVG elements.")
-            given, dimensions = np.asarray(panel.drawings), 1
-        elif isinstance(panel, ImagePanel):
-            given, dimensions = np.asarray(panel.images), 3
-        else:
-            given, dimensions = np.asarray(panel.path), 2
-        if given.ndim != dimensions or len(given) != steps:
-            raise ValueError(
-                f"Panel {panel.title!r} has data of shape {given.shape} for {steps} slider "
-                "positions: give one image, point or drawing for each."
-            )
-        if isinstance(panel, DrawingPanel):
-            draw = _drawing_markup(panel)
-        else:
-            draw = _image_markup(panel) if isinstance(panel, ImagePanel) else _point_markup(panel)
+        _check_panel(panel, steps)
+        markup, spec = panel._draw()
         cells.append(
             f'<div class="book-panel"><div class="book-panel-title">{html.escape(panel.title)}'
-            f"</div>{draw[0]}</div>"
+            f"</div>{markup}</div>"
         )
-        specs.append(draw[1])
+        specs.append(spec)
     return fill(
         __package__,
         prefix="slider",
