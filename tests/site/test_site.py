@@ -197,6 +197,26 @@ def test_slider_moves_both_pictures(site: Path, serve: Callable[[Path], str], vi
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("number", ["01", "09", "11"])
+def test_on_a_phone_a_slider_is_in_sight_of_what_it_moves(
+    site: Path, serve: Callable[[Path], str], visit: Visit, number: str
+) -> None:
+    name = next(name for name in NOTEBOOKS if name.startswith(f"chapters/{number}_"))
+    visit.tab.set_viewport_size({"width": 390, "height": 650})
+    visit.open(f"{serve(site)}{name}.html")
+    figures = visit.tab.locator("[data-interactive]:has(input[type=range])")
+    assert figures.count() >= 1
+    for figure in figures.all():
+        panels = figure.locator(".book-panel svg, .book-panel canvas, .book-panel .book-drawing")
+        assert panels.count() >= 1
+        for panel in panels.all():
+            panel.evaluate("(element) => element.scrollIntoView({block: 'center'})")
+            box = figure.locator("input[type=range]").bounding_box()
+            assert box is not None
+            assert 0 <= box["y"] <= 650 - box["height"], f"{name}: the slider is at {box['y']}"
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_a_choice_changes_map_neighbours_and_numbers(
     site: Path, serve: Callable[[Path], str], visit: Visit, size: dict[str, int]

@@ -65,7 +65,7 @@ PROPERTIES: tuple[Property, ...] = (
     Property("rotational_b", "GHz", "rotational constant B", "RotB_GHz"),
     Property("rotational_c", "GHz", "rotational constant C", "RotC_GHz"),
 )
-"""The properties, in the order of the columns of :attr:`utils.graphs.dense.DenseGraphs.properties`.
+"""The properties, in the order of the columns of ``DenseGraphs.properties``.
 
 Energies are in electron volts. They are kept in single precision, which resolves the total
 energies (about -10,000 eV) to a thousandth of an electron volt.
