@@ -93,6 +93,14 @@ def test_pages_that_are_not_chapters_spell_alike(name):
     assert form.misspellings((ROOT / "book" / f"{name}.md").read_text(encoding="utf-8")) == []
 
 
+@each(PAGES)
+def test_what_is_folded_has_a_title_to_click(path):
+    """A proof has none, and the script that folds then stops and leaves the whole page unfolded."""
+    text = "\n".join(c.source for c in form.read(path).cells if c.cell_type == "markdown")
+    folded = re.findall(r"\{prf:\w+\}[^\n]*\n(?::[^\n]*\n)*:class:[^\n]*dropdown", text)
+    assert not folded, f"{path.stem}: write ```{{admonition}} Proof for a proof that is folded"
+
+
 @each(COMPANIONS)
 def test_a_companion_stands_under_its_chapter(path):
     first = next(c for c in form.read(path).cells if c.cell_type == "markdown")
