@@ -66,14 +66,14 @@ html: $(READERS)  ## build the site from the outputs in the repository
 	@$(SPHINX)
 	@echo "The book is ready: $$PWD/$(INDEX)"
 
-chapter: $(READERS)  ## execute one chapter and build it: make chapter N=07
+chapter: $(READERS)  ## execute one chapter, or one companion page (N=07a), and build it: make chapter N=07
 	@test -n "$(N)" || { echo "error: say which chapter, for example make chapter N=07"; exit 1; }
 	@$(DATA)
 	@echo "== executing chapter $(N)"
 	@$(THREADS) $(BIN)/python -m book._tools.execute --only "$(N)" --force
 	@echo "== building the site around it"
 	@BOOK_EXECUTED=_build/executed BOOK_PARTIAL=1 $(SPHINX)
-	@echo "The chapter is ready: $$PWD/_build/html/chapters/$$(cd chapters && ls $$(printf '%02d' $$((10#$(N))))_*.ipynb | sed s/ipynb/html/)"
+	@echo "The chapter is ready: $$PWD/_build/html/chapters/$$(cd chapters && ls $(N)_*.ipynb 0$(N)_*.ipynb 2>/dev/null | sed s/ipynb/html/)"
 
 outputs: $(READERS)  ## execute the chapters and write their outputs into chapters/
 	@$(DATA)

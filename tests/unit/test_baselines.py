@@ -1,4 +1,4 @@
-"""The ordinary networks: shapes, refusals, checkpoints, and the loss of the auto-encoder."""
+"""The ordinary networks: shapes, refusals, checkpoints, and the loss of the autoencoder."""
 
 from __future__ import annotations
 
@@ -344,7 +344,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(
         assert torch.equal(tensor, before[name])  # a refusal changes nothing
 
 
-# --- the loss of the auto-encoder ------------------------------------------------------
+# --- the loss of the autoencoder ------------------------------------------------------
 
 
 def random_output(seed: int = 0) -> tuple[Tensor, VAEOutput]:

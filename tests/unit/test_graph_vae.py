@@ -1,4 +1,4 @@
-"""The graph auto-encoder: it commutes with relabelling, and its likelihood is a likelihood."""
+"""The graph autoencoder: it commutes with relabelling, and its likelihood is a likelihood."""
 
 from __future__ import annotations
 

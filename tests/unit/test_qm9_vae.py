@@ -1,4 +1,4 @@
-"""The auto-encoder of molecules as a task, and what it needs of the training loop."""
+"""The autoencoder of molecules as a task, and what it needs of the training loop."""
 
 from __future__ import annotations
 

@@ -47,7 +47,6 @@ from utils.groups.representations import (
     trivial_representation,
 )
 
-
 __all__ = [
     "Action",
     "AxiomReport",

@@ -56,6 +56,18 @@ class LocalEquivarianceError:
         report; squared units.
     per_image : torch.Tensor
         Shape ``(G, B)``: the errors :math:`a_b`.
+
+    Examples
+    --------
+    A mean over all places does not notice a translation of an image that ends in black:
+
+    >>> from utils.lie import generator
+    >>> image = torch.zeros(1, 1, 5, 5)
+    >>> image[:, :, 2, 2] = 1.0
+    >>> moved = [generator("translation_x")]
+    >>> error = local_equivariance_error(lambda x: x.sum((2, 3)), image, moved, scores="logits")
+    >>> float(error.absolute)
+    0.0
     """
 
     generators: tuple[str, ...]

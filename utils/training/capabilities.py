@@ -4,7 +4,7 @@ A recipe says what is wanted, and what it costs depends on the machine. A proces
 units for bfloat16 multiplies matrices in it faster than in single precision, with half the bits
 and sums in single precision. Any other processor converts every number back and forth: with
 AVX2 and nothing newer a product takes 3 to 60 times as long, depending on how the matrices lie
-in memory, and an epoch of the molecular auto-encoder half as long again. And ``torch.compile``
+in memory, and an epoch of the molecular autoencoder half as long again. And ``torch.compile``
 needs a C++ compiler, which many machines do not have.
 
 Both are tried rather than looked up. A list of processors is out of date with the next one, and

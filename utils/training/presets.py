@@ -433,14 +433,14 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             _presets(RotatedMNIST, _ROTATED),
         ),
         "digit-vae": Experiment(
-            "a variational auto-encoder of digits turned by any angle", _presets(DigitVAE, _VAE)
+            "a variational autoencoder of digits turned by any angle", _presets(DigitVAE, _VAE)
         ),
         "digit-zoo": Experiment(
             "small classifiers of digits of many kinds, to be compared with each other",
             _presets(DigitZoo, _ZOO),
         ),
         "qm9-vae": Experiment(
-            "a permutation-equivariant variational auto-encoder of molecular graphs",
+            "a permutation-equivariant variational autoencoder of molecular graphs",
             _presets(QM9VAE, _MOLECULES, _with_latent_channels),
             _latent_channels,
         ),

@@ -6,7 +6,7 @@ these networks know about rotations they have learned from turned digits.
 
 :class:`PlainCNN` classifies digits and has about as many parameters as the C8 network of the
 book (:mod:`~utils.models.baselines.classifier`). :class:`ConvVAE` is a variational
-auto-encoder: it learns a code of a digit without labels, from nothing but the wish to draw
+autoencoder: it learns a code of a digit without labels, from nothing but the wish to draw
 the digit again (:mod:`~utils.models.baselines.autoencoder`). Neither code has a nonlinearity
 after it, so its entries take both signs.
 """

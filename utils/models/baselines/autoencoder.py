@@ -1,4 +1,4 @@
-"""A variational auto-encoder of digits, and the bound by which any of its kind is trained.
+"""A variational autoencoder of digits, and the bound by which any of its kind is trained.
 
 The path through the default network, with the side of the grid::
 
@@ -58,7 +58,7 @@ class ConvVAEConfig(NetworkConfig):
         Channels on the grid of 28 pixels, before the last convolution of the decoder.
     """
 
-    network: ClassVar[str] = "convolutional auto-encoder"
+    network: ClassVar[str] = "convolutional autoencoder"
 
     latent: int = 16
     widths: tuple[int, int] = (24, 40)
@@ -71,7 +71,7 @@ class ConvVAEConfig(NetworkConfig):
 
 
 class ConvVAE(Network):
-    """A small convolutional variational auto-encoder of 28 × 28 digits.
+    """A small convolutional variational autoencoder of 28 × 28 digits.
 
     The encoder gives every image a normal distribution over codes with a diagonal
     covariance, the posterior; the decoder gives every code the probability of ink at each

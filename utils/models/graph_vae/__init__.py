@@ -1,4 +1,4 @@
-"""A variational auto-encoder of molecular graphs that commutes with relabelling.
+"""A variational autoencoder of molecular graphs that commutes with relabelling.
 
 The frame is that of Hansen, Calissano & Feragen, "Interpreting Equivariant Representations"
 (ICML 2024): a molecule is a graph on nine slots, empty ones included; the encoder maps it to

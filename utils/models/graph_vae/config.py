@@ -1,4 +1,4 @@
-"""The shape of a graph auto-encoder."""
+"""The shape of a graph autoencoder."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class GraphVAEConfig(NetworkConfig):
     288
     """
 
-    network: ClassVar[str] = "graph auto-encoder"
+    network: ClassVar[str] = "graph autoencoder"
     latent_channels: int = 1
     encoder: Encoder = "messages"
     decoder: Decoder = "section"

@@ -1,4 +1,4 @@
-"""The graph auto-encoder: an encoder, a posterior, a decoder."""
+"""The graph autoencoder: an encoder, a posterior, a decoder."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class GraphVAEOutput(NamedTuple):
 
 
 class GraphVAE(Network):
-    """A variational auto-encoder of graphs on nine slots, equivariant under S_9.
+    """A variational autoencoder of graphs on nine slots, equivariant under S_9.
 
     The default configuration is the network of the book. The log-variance is bounded softly, by a
     hyperbolic tangent, to the range from -10.5 to -0.5: a hard bound has no gradient outside.

@@ -1,4 +1,4 @@
-"""An auto-encoder of turned digits as a task of the training loop."""
+"""An autoencoder of turned digits as a task of the training loop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["DigitVAE"]
 
 @dataclass(frozen=True, kw_only=True)
 class DigitVAE(DigitTask):
-    """Learn a code of turned digits without labels, by a variational auto-encoder.
+    """Learn a code of turned digits without labels, by a variational autoencoder.
 
     The labels come along and are not used. Beside this parameter it has those of
     :class:`utils.training.tasks.digits.DigitTask`.

@@ -1,4 +1,4 @@
-"""An auto-encoder of molecular graphs as a task of the training loop."""
+"""An autoencoder of molecular graphs as a task of the training loop."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class MoleculeData:
 
 @dataclass(frozen=True, kw_only=True)
 class QM9VAE(NetworkTask):
-    """Learn codes of molecular graphs, some numbers for each slot, by a variational auto-encoder.
+    """Learn codes of molecular graphs, some numbers for each slot, by a variational autoencoder.
 
     Beside these parameters it has those of :class:`utils.training.task.NetworkTask`.
 
