@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from book._tools.command import write
+
 pytest.register_assert_rewrite("tests.mutants.frame")
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,8 +49,7 @@ class Times:
             return
         known = json.loads(self.path.read_text()) if self.path.is_file() else {}
         known |= {name: round(seconds, 1) for name, seconds in self.seconds.items()}
-        self.path.parent.mkdir(exist_ok=True)
-        self.path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+        write(self.path, json.dumps(known, indent=1, sort_keys=True) + "\n")
 
 
 def pytest_configure(config: pytest.Config) -> None:

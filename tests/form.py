@@ -79,18 +79,6 @@ def read(path: Path) -> nbformat.NotebookNode:
     return nbformat.read(path, as_version=4)
 
 
-def exercises_begin(cells: list[nbformat.NotebookNode]) -> tuple[int, int]:
-    """Return the range of cells of the section "Exercises"; empty if there is none."""
-    start = end = len(cells)
-    for i, cell in enumerate(cells):
-        if cell.cell_type == "markdown":
-            if start == len(cells) and re.search(r"(?m)^## Exercises", cell.source):
-                start = i
-            elif start < i and end == len(cells) and re.search(r"(?m)^## ", cell.source):
-                end = i
-    return start, end
-
-
 def prose(source: str) -> str:
     """Return the text of a markdown cell without labels, fences, options and addresses."""
     source = re.sub(r"(?m)^\(\S+\)=$", "", source)
@@ -111,21 +99,23 @@ def word_count(source: str) -> int:
 
 def without_exercises(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
     """Return copies of the cells outside the section "Exercises"."""
-    start, end = exercises_begin(cells)
-    kept = []
-    for i, cell in enumerate(cells):
-        if cell.cell_type == "markdown" and i in (start, end):
-            before, mark, after = re.split(r"(?m)^(## )", cell.source, maxsplit=1)
-            text = before if i == start else mark + after
-            kept.append(nbformat.v4.new_markdown_cell(text))
-        elif not start < i < end:
-            kept.append(cell)
+    kept, inside = [], False
+    for cell in cells:
+        if cell.cell_type != "markdown":
+            kept += [] if inside else [cell]
+            continue
+        text = ""
+        for part in re.split(r"(?m)^(?=## )", cell.source):
+            if part.startswith("## "):
+                inside = part.startswith("## Exercises")
+            text += "" if inside else part
+        kept.append(nbformat.v4.new_markdown_cell(text))
     return kept
 
 
 def unfolded_proofs(source: str) -> int:
     """Count the proofs that stand open."""
-    blocks = re.findall(r"(?ms)^(`{3,}|:{3,})\{prf:proof\}[^\n]*\n(.*?)^\1", source)
+    blocks = re.findall(r"(?ms)^(`{3,}|:{3,}) *\{prf:proof\}[^\n]*\n(.*?)^\1", source)
     return sum(":class: dropdown" not in body for _, body in blocks)
 
 
@@ -180,12 +170,12 @@ def exercises(path: Path) -> list[Exercise]:
         parts.append(cell.source if cell.cell_type == "markdown" else f"\n<code>{cell.source}\n")
     text = "\n".join(parts)
     found = []
-    opening = re.compile(r"(?m)^`{3,}\{exercise(?:-start)?\}.*\n((?::.*\n)*)")
+    opening = re.compile(r"(?m)^[`:]{3,} *\{exercise(?:-start)?\}.*\n((?::.*\n)*)")
     marks = list(opening.finditer(text))
     for mark, following in zip(marks, [*marks[1:], None][: len(marks)], strict=True):
         options = dict(re.findall(r":([\w-]+): *(.*)", mark.group(1)))
         body = text[mark.end() : following.start() if following else len(text)]
-        body = re.split(r"(?m)^`{3,}\{solution(?:-start)?\}", body)[0]
+        body = re.split(r"(?m)^[`:]{3,} *\{solution(?:-start)?\}", body)[0]
         code = "\n".join(re.findall(r"(?s)<code>(.*?)(?=\n<code>|\Z)", body))
         found.append(Exercise(options.get("label", "?"), options, body, code))
     return found

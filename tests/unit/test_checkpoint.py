@@ -9,6 +9,7 @@ import re
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +19,7 @@ import torch
 from tiny_task import TinyConfig, TinyNet
 from torch import Tensor, nn
 
+from utils.models.base import Network, NetworkConfig
 from utils.models.baselines import PlainCNN
 from utils.models.rotation_cnn import SO2CNN, RotationCNN, RotationCNNConfig
 from utils.training import (
@@ -353,6 +355,42 @@ def test_a_checkpoint_of_another_class_is_refused(saved: Path) -> None:
     for wrong in ("c8", RotationCNNConfig, {"copies": 4}):
         with pytest.raises(TypeError, match="config must be the configuration of a network"):
             load_checkpoint(saved, config=wrong)
+
+
+@dataclass(frozen=True)
+class OwnConfig(NetworkConfig):
+    """A configuration of a reader's."""
+
+    width: int = 3
+
+
+class OwnNet(Network):
+    """A reader's network, which does not say again that its ``config`` is an OwnConfig."""
+
+    def __init__(self, config: OwnConfig | None = None) -> None:
+        super().__init__()
+        self.config = self._configured(OwnConfig, config)
+        self.scale = nn.Parameter(torch.ones(self.config.width))
+
+
+def test_a_network_of_a_reader_comes_back(tmp_path: Path) -> None:
+    """Its configuration stands beside it; in a function, where it is not found, that is said."""
+    save_checkpoint(tmp_path / "own", OwnNet(OwnConfig(width=5)))
+    loaded, _ = load_checkpoint(tmp_path / "own", model_class=OwnNet)
+    assert loaded.config == OwnConfig(width=5)
+
+    @dataclass(frozen=True)
+    class InnerConfig(NetworkConfig):
+        pass
+
+    class InnerNet(Network):
+        config: InnerConfig
+
+    inner = InnerNet()
+    inner.config = InnerConfig()
+    save_checkpoint(tmp_path / "inner", inner)
+    with pytest.raises(ValueError, match="from whose InnerConfig no InnerNet can be built"):
+        load_checkpoint(tmp_path / "inner", model_class=InnerNet)
 
 
 def test_missing_checkpoints_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 
@@ -126,8 +127,6 @@ def test_no_core_page_needs_a_companion(path):
 
 
 def test_the_measures_count_what_they_say(tmp_path):
-    import nbformat
-
     cells = [
         nbformat.v4.new_markdown_cell("(a)=\n# One two\n\nThree $x + y$ four. **What do you "
                                       "expect to see?** Nothing.\n\nAn answer of several words."),
@@ -152,3 +151,32 @@ def test_the_measures_count_what_they_say(tmp_path):
     assert "Stabilise" in exercise.body
     assert "Eight" not in exercise.body
     assert len(form.misspellings(exercise.body)) == 2
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_only_the_exercises_are_left_out(joined):
+    """What stands before or behind them counts, also in one cell with them."""
+    parts = ["## One\n\nTwo.", "## Exercises\n\nThree four five.", "## Summary\n\nSix."]
+    sources = ["\n\n".join(parts)] if joined else parts
+    cells = [nbformat.v4.new_markdown_cell(source) for source in sources]
+    cells.insert(len(cells) - 1, nbformat.v4.new_code_cell("seven = 8"))
+    kept = form.without_exercises(cells)
+    assert "\n".join(c.source for c in kept if c.cell_type == "markdown").split() == [
+        *("##", "One", "Two.", "##", "Summary", "Six.")
+    ]
+    assert any(c.cell_type == "code" for c in kept) == joined
+
+
+@pytest.mark.parametrize("fence", ["```", "````", ":::", "::::"])
+def test_every_fence_counts(tmp_path, fence):
+    text = (
+        f"{fence}{{prf:proof}}\nOne.\n{fence}\n\n{fence}{{exercise}} Two\n:label: ex-2\n:level: 1\n"
+        f"\nThree.\n{fence}\n\n{fence}{{solution}} ex-2\nFour.\n{fence}"
+    )
+    path = tmp_path / "01_page.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)]), path)
+    assert form.measure(path).proofs == 1
+    (exercise,) = form.exercises(path)
+    assert exercise.options == {"label": "ex-2", "level": "1"}
+    assert "Three" in exercise.body
+    assert "Four" not in exercise.body

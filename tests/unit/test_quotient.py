@@ -854,3 +854,21 @@ def test_orbits_are_refused_with_one_clear_sentence():
 def test_the_orbit_of_a_skew_action_is_fine():
     found = orbit(torch.tensor([[1.0, 2.0]]), SKEW)
     assert found.tolist() == [[[1.0, 2.0], [3.0, -2.0]]]
+
+
+@pytest.mark.parametrize(
+    ("action", "shape"),
+    [
+        (CyclicShifts(4), (2, 4)),
+        (CyclicShifts(4).representation(), (2, 4)),
+        (PointPermutations(2), (2, 4)),
+        (PointPermutations(4), (4,)),
+    ],
+)
+def test_gradients_are_finite_where_codes_are_equal(action, shape):
+    """The norm has the subgradient zero at zero; the square root of zero alone has none."""
+    x = torch.randn(3, *shape, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    for found in (quotient_distance(x, x.detach(), action), quotient_distance_matrix(x, x, action)):
+        (gradient,) = torch.autograd.grad(found.sum(), x)
+        assert gradient.isfinite().all()
+        assert (gradient != 0).any() == (found != 0).any()

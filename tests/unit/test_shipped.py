@@ -32,7 +32,7 @@ from utils.training import (
     untrained_model,
 )
 from utils.training import checkpoint as checkpoint_module
-from utils.training.archive import weights_checksum
+from utils.training.archive import FORMAT, pack, weights_checksum
 from utils.training.checkpoint import shipped_directory, stored_state
 from utils.training.export import MANIFESTS, export, main, manifests_text
 from utils.training.model_state import describe_model
@@ -369,6 +369,24 @@ def test_export_writes_nothing_if_one_of_its_sources_is_damaged(
     assert main([str(saved), str(other), "--into", str(folder)]) == 2
     assert "other.safetensors is damaged" in capsys.readouterr().err
     assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_export_writes_nowhere_else_than_into_its_folder(folder: Path, tmp_path: Path) -> None:
+    """Neither a name that a manifest claims nor that of the file of the zoo chooses the place."""
+    state = TinyNet(TinyConfig()).checkpoint_state()
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.safetensors")}
+    for claimed, stem, sentence in (
+        ("../outside", "net", "holds ../outside under the name of net"),
+        ("digit-zoo", "digit-zoo", "name of a file that networks share"),
+    ):
+        source = tmp_path / "new" / f"{stem}.safetensors"
+        source.parent.mkdir(exist_ok=True)
+        facts = {"format": FORMAT, "name": claimed, "model": {}, "versions": {}}
+        source.write_bytes(pack(state, facts, source.name))
+        with pytest.raises(ValueError, match=sentence):
+            export([source], folder)
+        source.unlink()
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.safetensors")}
 
 
 def exchange(folder: Path) -> None:

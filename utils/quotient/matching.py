@@ -34,7 +34,7 @@ def nearest(action: Action, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Ten
     """
     squared = [(x - copy).square().flatten(1).sum(dim=1) for copy in copies(action, y.double())]
     best, number = torch.stack(squared).min(dim=0)
-    return best.sqrt(), action.take(number)
+    return _root(best), action.take(number)
 
 
 @functools.singledispatch
@@ -80,9 +80,15 @@ def _(
         return distance, torch.empty_like(order).scatter_(1, order, places)
     matches = _assign(_costs(x.double(), y))
     matched = torch.gather(y, 1, matches[:, :, None].expand(y.shape))
-    distance = (x - matched).square().flatten(1).sum(dim=1).sqrt()
+    distance = _root((x - matched).square().flatten(1).sum(dim=1))
     # Point matches[i] of y goes to place i: the permutation is the inverse of the matching.
     return distance, matches.argsort()
+
+
+def _root(squared: torch.Tensor) -> torch.Tensor:
+    """Take square roots, whose gradient is zero at zero, as that of a norm is, and not NaN."""
+    positive = squared > 0
+    return squared.where(positive, 1.0).sqrt().where(positive, 0.0)
 
 
 @torch.no_grad()

@@ -64,9 +64,11 @@ def export(sources: Iterable[Path], folder: Path) -> tuple[str, ...]:
     for source in sources:
         paths = [source] if source.is_file() else _finished(source)
         for path in paths:
-            place = Place(path)
-            manifest, _ = place.read()
-            contents[manifest["name"]] = place.content()
+            place = Place(path, path.stem)  # so that no manifest chooses where it is written
+            if path.stem in SHARED:
+                raise ValueError(f"{path} has the name of a file that networks share; rename it")
+            place.read()
+            contents[path.stem] = place.content()
     shared: dict[str, dict[str, bytes]] = defaultdict(dict)
     for name, content in contents.items():
         task = next((task for task in SHARED if name.startswith(f"{task}-")), None)

@@ -67,7 +67,7 @@ def build_model(
             f"model_class must be a class of networks, a subclass of "
             f"utils.models.base.Network, not {model_class!r}"
         )
-    config_class = get_type_hints(model_class)["config"]
+    config_class = _config_class(model_class, str(description["config_class"]))
     if config_class.__name__ != description["config_class"]:
         raise ValueError(
             f"{where} is a checkpoint of {description['class']}, from whose "
@@ -79,6 +79,21 @@ def build_model(
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where} holds a configuration that cannot be used: {error}") from error
     return cast(Any, model_class)(config)
+
+
+def _config_class(model_class: type[Network], name: str) -> type[NetworkConfig]:
+    """Return what a network is made from: what it is annotated with, or stands beside it.
+
+    A subclass need not annotate ``config`` again. What stands beside it under the name must then
+    be a special case of what its base is made from.
+    """
+    try:
+        annotated = get_type_hints(model_class)["config"]
+    except NameError:  # written in a function, whose names are gone
+        annotated = NetworkConfig
+    beside = getattr(sys.modules[model_class.__module__], name, None)
+    special = isinstance(beside, type) and issubclass(beside, annotated)
+    return cast("type[NetworkConfig]", beside if special else annotated)
 
 
 def _named_class(full_name: str, manifest: Mapping[str, Any], where: object) -> type[Network]:
