@@ -37,7 +37,7 @@ SPELLINGS = {
     r"neighbor": "neighbour",
     r"color(?!bar|map)": "colour",
     r"data sets?\b": "dataset",
-    r"\bautoencoder": "autoencoder",
+    r"\bauto-encoder": "autoencoder",
     r"\bnull-space\b": "null space",
 }
 """Spellings that the book does not use in prose, and the glossary's."""
