@@ -190,6 +190,11 @@ def test_nothing_is_overwritten_on_a_disk_without_hard_links(
     assert len(list(saved.parent.iterdir())) == 2
 
 
+def test_a_file_that_cannot_be_written_is_named(saved: Path) -> None:
+    with pytest.raises(OSError, match=re.escape(f"Cannot write {saved / 'net.safetensors'}: ")):
+        save_checkpoint(saved / "net", TinyNet(TinyConfig()))
+
+
 def test_of_several_that_write_at_once_one_succeeds_and_the_others_are_told(
     tmp_path: Path,
 ) -> None:

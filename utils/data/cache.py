@@ -278,31 +278,49 @@ def write_atomically(
     write : callable
         Called once with a binary stream, open for writing and reading, that can seek.
     overwrite : bool
-        Whether a file that is already there may be replaced; if not, it is an error before
-        anything is written.
+        Whether a file that is already there may be replaced; if not, it is an error, also where
+        another process writes it at the same time.
     """
     path = Path(path)
-    if not overwrite and path.exists():
-        raise FileExistsError(
-            f"{path} exists and is not replaced; choose another name or move it away."
-        )
     temporary = _temporary_beside(path)
+    taken = not overwrite and path.exists()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(path)
-        with open(temporary, "x+b") as stream:
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        digest = sha256_of(temporary)
-        os.replace(temporary, path)
+        if not taken:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_leftovers(path)
+            with open(temporary, "x+b") as stream:
+                write(stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            digest = sha256_of(temporary)
+            if overwrite:
+                os.replace(temporary, path)
+            else:
+                taken = not _put_where_nothing_is(temporary, path)
     except OSError as error:
         raise _explain(error, path) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+    if taken:
+        raise FileExistsError(
+            f"{path} exists and is not replaced; choose another name or move it away."
+        )
     _flush_folder(path.parent)
     return digest
+
+
+def _put_where_nothing_is(temporary: Path, path: Path) -> bool:
+    """Give a file its name unless that is taken; return whether it has it now."""
+    try:
+        os.link(temporary, path)  # which, unlike a rename, replaces nothing
+    except FileExistsError:
+        return False
+    except OSError:  # a disk without hard links
+        if path.exists():
+            return False
+        os.replace(temporary, path)
+    return True
 
 
 def _sidecar(path: Path) -> Path:

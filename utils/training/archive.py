@@ -15,15 +15,12 @@ is read without the others, also without this package::
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -188,35 +185,14 @@ def _checksum(header: Mapping[str, Any], data: memoryview) -> str:
     return digest.hexdigest()
 
 
-def write_bytes(path: Path, content: bytes) -> str:
-    """Write all of a file or nothing, over one that is there; return its SHA-256."""
-
-    def write(stream: BinaryIO) -> None:
-        stream.write(content)
-
-    return write_atomically(path, write)
+def write_bytes(path: Path, content: bytes, *, overwrite: bool = True) -> str:
+    """Write all of a file or nothing, and return its SHA-256."""
+    return write_atomically(path, lambda stream: stream.write(content), overwrite=overwrite)
 
 
 def write_new(path: Path, content: bytes) -> None:
     """Write a file that is not there yet: all of it or nothing, and never over another's."""
-    spare = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new.tmp")
-    try:
-        write_bytes(spare, content)
-        try:
-            os.link(spare, path)  # which, unlike a rename, replaces nothing
-        except FileExistsError:
-            raise
-        except OSError:  # a disk without hard links
-            if path.exists():
-                raise FileExistsError from None
-            os.replace(spare, path)
-    except FileExistsError:
-        raise FileExistsError(
-            f"{path} exists and is not replaced; choose another name or move it away"
-        ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            spare.unlink()
+    write_bytes(path, content, overwrite=False)
 
 
 # ---------------------------------------------------------------- many networks
