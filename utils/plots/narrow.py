@@ -44,7 +44,7 @@ def columns(fig: Figure) -> list[tuple[float, float]]:
     Examples
     --------
     >>> import matplotlib.pyplot as plt
-    >>> fig, _ = plt.subplots(2, 3)
+    >>> fig, _ = plt.subplots(2, 3, layout="constrained")
     >>> len(columns(fig))
     3
     >>> plt.close(fig)
