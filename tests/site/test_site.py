@@ -116,7 +116,9 @@ def test_chapter_has_formulas_and_pictures(
 ) -> None:
     visit.open(f"{serve(site)}{name}.html")
     assert visit.tab.locator("mjx-container").count() > 0
-    assert visit.tab.locator(".bd-article figure svg[role=img]").count() > 0
+    # A companion page may hold nothing but proofs.
+    core = re.match(r"chapters/\d\d_", name)
+    assert visit.tab.locator(".bd-article figure svg[role=img]").count() >= (1 if core else 0)
 
 
 @pytest.mark.browser
