@@ -42,6 +42,7 @@ class _Books:
         found: dict[Key, list[_Dual]] = {}
 
         def at_input(key: Key, tensors: list[Tensor]) -> None:
+            """Look at what goes into a step."""
             found[key] = [
                 (value.clone(), value.new_zeros(value.shape) if moved is None else moved.clone())
                 for value, moved in map(forward_ad.unpack_dual, tensors)

@@ -104,15 +104,18 @@ class Network:
         rerunning = False
 
         def enter(name: str, args: tuple, kwargs: dict) -> None:
+            """Report the input of a named module."""
             if at_input is not None and not rerunning:
                 at_input((name, calls[name]), _tensors((args, kwargs)))
 
         def leave(name: str, args: tuple, kwargs: dict, result: object) -> object:
+            """Report the output of a named module, and return what stands in for it."""
             nonlocal rerunning
             if rerunning:
                 return None
 
             def rerun(*tensors: Tensor) -> Tensor:
+                """Run the module again on other tensors."""
                 other = iter(tensors)
                 given, named = _mapped((args, kwargs), lambda _: next(other))
                 return _single(self.leaves[name].module(*given, **named), name)
@@ -149,6 +152,7 @@ class Network:
             entered[key] = [tensor.clone() for tensor in tensors]
 
         def at_output(key: Key, rerun: Callable[..., Tensor], result: Tensor) -> None:
+            """Look at what comes out of a step."""
             name, leaf = key[0], self.leaves[key[0]]
             tensors = entered.pop(key)
             if len(tensors) != len(leaf.inputs):
@@ -265,6 +269,7 @@ def _tensors(value: Any) -> list[Tensor]:
     found: list[Tensor] = []
 
     def note(tensor: Tensor) -> Tensor:
+        """Note a tensor on its way, and return it."""
         found.append(tensor)
         return tensor
 

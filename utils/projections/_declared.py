@@ -96,8 +96,11 @@ def declared(
     declarations = {"invariant": True, "continuous": True, "isometric": False, **declarations}
 
     def decorate(function: Callable[..., Tensor]) -> Callable[P, InvariantProjection]:
+        """Make the factory of a map."""
+
         @functools.wraps(function)
         def factory(*args: P.args, **kwargs: P.kwargs) -> InvariantProjection:
+            """Return the projection for these arguments."""
             codes = domain(*args, **kwargs)
             known = {k: v(codes) if callable(v) else v for k, v in declarations.items()}
             lower, upper = bounds(codes) if callable(bounds) else bounds
@@ -107,6 +110,7 @@ def declared(
             extra = () if made_once is None else (made_once(codes),)
 
             def project(z: Tensor) -> Tensor:
+                """Evaluate the map."""
                 return function(z, *extra)
 
             # A code without ties, which some maps take longer for.

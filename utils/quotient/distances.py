@@ -189,6 +189,7 @@ def _by_shifts(y: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return the largest correlation with ``y`` as a function, one matrix product a shift."""
 
     def largest(x: torch.Tensor) -> torch.Tensor:
+        """Return the largest correlation over all shifts, for every pair."""
         shifted = (torch.roll(y, r, dims=-1).flatten(1) for r in range(y.shape[-1]))
         return functools.reduce(torch.maximum, (x.flatten(1) @ copy.T for copy in shifted))
 
@@ -207,6 +208,7 @@ def _by_frequencies(y: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
     back = torch.fft.irfft(torch.cat([unit, 1j * unit]), n=n).T
 
     def largest(x: torch.Tensor) -> torch.Tensor:
+        """Return the largest correlation over all shifts, for every pair."""
         spectrum = torch.fft.rfft(x).permute(2, 0, 1)
         real, imaginary = spectrum.real, spectrum.imag
         pairs = ([real, -imaginary], [imaginary, real])

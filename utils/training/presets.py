@@ -274,10 +274,12 @@ class _Animal(NamedTuple):
 
     @property
     def name(self) -> str:
+        """The name of the preset."""
         name = f"{self.network}-{self.training}"
         return name if self.size == _SIZE else f"{name}-{self.size}"
 
     def row(self) -> tuple[str, Fields, Fields]:
+        """Return summary, recipe and settings."""
         species, what, rate, network = _NETWORKS[self.network]
         angles, shift, digits = _TRAININGS[self.training]
         along = self.network in _ALONG and self.training in ("upright", "rotation")
