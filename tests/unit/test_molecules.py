@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 from xml.etree import ElementTree
 
@@ -191,12 +193,257 @@ def test_smiles_to_graph_by_hand():
     assert torch.equal(bonds, expected)
 
 
-def test_hydrogens_stereo_and_isotopes_are_dropped():
-    plain = molecules.from_smiles("CC(N)O")
-    for smiles in ("C[C@H](N)O", "C[C@@H](N)O", "[H]C([H])([H])C([H])(N)O", "[13CH3]C(N)O"):
-        assert all(
-            torch.equal(a, b) for a, b in zip(plain, molecules.from_smiles(smiles), strict=True)
-        )
+# What RDKit can write beside elements and bonds, and the same graph without it.
+DROPPED = {
+    "C[C@H](N)O": "CC(N)O",
+    "C[C@@H](N)O": "CC(N)O",
+    "F/C=C/F": "FC=CF",
+    "F/C=C\\F": "FC=CF",
+    "C[C@H](N)O |&1:1|": "CC(N)O",
+    "CC(N)O |w:1.0|": "CC(N)O",
+    "C[C@SP1H](N)O": "CC(N)O",
+    "[H]C([H])([H])C([H])(N)O": "CC(N)O",
+    "[H]/C=C/F": "C=CF",
+    "[2H]/C(F)=C/[3H]": "C(F)=C",
+    "[2H]C": "C",
+    "[2H]O[3H]": "O",
+    "[1H]C": "C",
+    "[2H]c1ccccn1": "c1ccccn1",
+    "[2H]n1cccc1": "[nH]1cccc1",
+    "[H:1]C": "C",
+    "[2H:7]C([H:8])O": "CO",
+    "[13CH3]C(N)O": "CC(N)O",
+    "[11CH4]": "C",
+    "[15NH3]": "N",
+    "[18OH2]": "O",
+    "[18F]C": "FC",
+    "[999CH4]": "C",
+    "[CH3:1][OH:2]": "CO",
+    "[cH:1]1[cH:2][cH:3][cH:4][cH:5][cH:6]1": "c1ccccc1",
+    "[13CH3:12][C@@H:3]([2H])[OH:4]": "CCO",
+    "CO a name": "CO",
+    "CO |$first;second$|": "CO",
+    "CO |(0,0,0;1,0,0)|": "CO",
+    "CO |SgD:0:field:data::::|": "CO",
+    "CO |atomProp:0.key.value|": "CO",
+    "CO |atomProp:0.slot.x|": "CO",
+}
+
+# What has no dense form, and words of the refusal.
+REFUSED = {
+    "N->C": "DATIVE",
+    "C<-N": "DATIVE",
+    "CN |C:1.0|": "DATIVE",
+    "[H]<-C": "DATIVE",
+    "C~C": "UNSPECIFIED",
+    "[H]~C": "UNSPECIFIED",
+    "CC |Z:0.0|": "ZERO",
+    "CC |H:0.0|": "HYDROGEN",
+    "O[H] |H:0.0|": "HYDROGEN",
+    "C$C": "QUADRUPLE",
+    "C:C": "no single and double bonds",
+    "*C": "contains *",
+    "[1*]C": "contains *",
+    "C[*:1]": "contains *",
+    "CC* |$;;_R1$|": "contains *",
+    "[He]": "contains He",
+    "[Fe]<-N": "DATIVE",
+    "C[Si]": "contains Si",
+    "c1cc[se]c1": "contains Se",
+    "[H]": "contains H",
+    "[2H][2H]": "contains H",
+    "[H].C": "contains H",
+    "[H+]": "contains H",
+    "[CH3-]": "formal charges",
+    "C[O-]": "formal charges",
+    "[NH4+]": "formal charges",
+    "CN(=O)=O": "formal charges",
+    "C[N+](=O)[O-]": "formal charges",
+    "C=[N+]=[N-]": "formal charges",
+    "[C-]#[O+]": "formal charges",
+    "[O-][n+]1ccccc1": "formal charges",
+    "[CH3]": "radical",
+    "[CH2]": "radical",
+    "[CH]": "radical",
+    "[C]": "radical",
+    "[NH]": "radical",
+    "[O]": "radical",
+    "[F]": "radical",
+    "[OH:1]": "radical",
+    "[O]N=O": "radical",
+    "CO |^1:0|": "radical",
+    "CO |^2:0|": "radical",
+    "CO |^3:0|": "radical",
+    "C-[#6]": "radical",
+    "CCCC |Sg:n:1,2::ht|": "pattern",
+    "CCC |LN:1:1.2.0.2|": "pattern",
+    "C.O": "not connected",
+    "[2H]C.O": "not connected",
+}
+
+
+@pytest.mark.parametrize("smiles", DROPPED)
+def test_what_the_graph_is_the_same_without_is_dropped(smiles):
+    plain = DROPPED[smiles]
+    expected = molecules.from_smiles(plain)
+    keep = Chem.SmilesParserParams()
+    keep.removeHs = False
+    read = [Chem.MolFromSmiles(smiles), Chem.MolFromSmiles(smiles, keep)]
+    found = [molecules.from_smiles(smiles), *map(molecules.from_molecule, read)]
+    bare = Chem.MolFromSmiles(plain)
+    for molecule in read:
+        assert molecules.canonical_smiles(molecule) == Chem.MolToSmiles(bare)
+    one, two, three = molecules.morgan_fingerprints([*read, bare])
+    assert torch.equal(one, three)
+    assert torch.equal(two, three)
+    for graph in found:
+        same = molecules.to_molecule(*graph)
+        assert molecules.canonical_smiles(same) == Chem.MolToSmiles(bare)
+        assert torch.equal(graph[0], expected[0])
+        assert torch.equal(graph[1] > 0, expected[1] > 0)
+
+
+@pytest.mark.parametrize(("smiles", "words"), REFUSED.items())
+def test_what_the_graph_cannot_hold_is_refused(smiles, words):
+    with pytest.raises(ValueError, match=re.escape(words)) as caught:
+        molecules.from_smiles(smiles)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize("kind", Chem.BondType.values.values(), ids=str)
+def test_every_kind_of_bond_is_held_exactly_or_refused(kind):
+    for joined in (1, 6):  # to a hydrogen, to a carbon
+        editable = Chem.RWMol()
+        for number in (6, 6, joined):
+            editable.AddAtom(Chem.Atom(number))
+        editable.AddBond(0, 1, Chem.BondType.SINGLE)
+        editable.AddBond(1, 2, kind)
+        orders = {Chem.BondType.SINGLE: 1, Chem.BondType.DOUBLE: 2, Chem.BondType.TRIPLE: 3}
+        for molecule in (editable, editable.GetMol(), Chem.Mol(editable.ToBinary())):
+            if kind in orders and joined == 6:
+                _, bonds = molecules.from_molecule(molecule)
+                assert int(bonds[1, 2]) == int(bonds[2, 1]) == orders[kind]
+                assert int(bonds.sum()) == 2 * (1 + orders[kind])
+            elif kind == Chem.BondType.SINGLE:
+                assert int(molecules.from_molecule(molecule)[1].sum()) == 2
+            else:
+                with pytest.raises(ValueError, match=rf"{kind.name}|aromatic|contains H"):
+                    molecules.from_molecule(molecule)
+
+
+@pytest.mark.parametrize("symbol", ["C", "N", "O", "F", "H"])
+def test_every_charge_radical_isotope_and_map_number(symbol):
+    """Of all that an atom may carry, isotopes and map numbers are dropped and the rest refused."""
+    plain = Chem.AddHs(Chem.MolFromSmiles("FC(N)O"))
+    (at, *_) = (a.GetIdx() for a in plain.GetAtoms() if a.GetSymbol() == symbol)
+    expected = molecules.from_molecule(plain)
+
+    def carrying(word: str, number: int) -> Chem.Mol:
+        copy = Chem.Mol(plain)
+        getattr(copy.GetAtomWithIdx(at), f"Set{word}")(number)
+        return copy
+
+    for word in ("Isotope", "AtomMapNum"):
+        for number in (1, 2, 3, 13, 999):
+            molecule = carrying(word, number)
+            graph = molecules.from_molecule(molecule)
+            assert torch.equal(graph[0], expected[0])
+            assert torch.equal(graph[1], expected[1])
+            assert molecules.canonical_smiles(molecule) == "NC(O)F"
+    for charge in (-3, -2, -1, 1, 2, 3):
+        with pytest.raises(ValueError, match="formal charges"):
+            molecules.from_molecule(carrying("FormalCharge", charge))
+    for electrons in (1, 2, 3, 4):
+        with pytest.raises(ValueError, match="radical"):
+            molecules.from_molecule(carrying("NumRadicalElectrons", electrons))
+
+
+@pytest.mark.parametrize("kind", Chem.ChiralType.values.values(), ids=str)
+def test_every_kind_of_chirality_is_dropped(kind):
+    molecule = Chem.MolFromSmiles("FC(N)O")
+    molecule.GetAtomWithIdx(1).SetChiralTag(kind)
+    assert torch.equal(molecules.from_molecule(molecule)[1], molecules.from_smiles("FC(N)O")[1])
+    assert molecules.canonical_smiles(molecule) == "NC(O)F"
+
+
+def test_hydrogens_that_do_not_fill_the_valences_are_refused():
+    """A molecule that nobody sanitised may lack hydrogens without having radical electrons."""
+    for smiles in ("C[CH2]", "[C]", "[OH]", "[H][C]", "C[N]C"):
+        raw = Chem.MolFromSmiles(smiles, sanitize=False)
+        assert not any(a.GetNumRadicalElectrons() for a in raw.GetAtoms())
+        with pytest.raises(ValueError, match="radical"):
+            molecules.from_molecule(raw)
+    for smiles in ("[CH5]", "C[OH2]", "[H]C([H])([H])([H])[H]", "[H]F[H]"):
+        with pytest.raises(ValueError, match=r"hydrogens on an atom|contains H"):
+            molecules.from_molecule(Chem.MolFromSmiles(smiles, sanitize=False))
+
+
+def test_a_string_has_no_slots():
+    atoms, _ = molecules.from_smiles("CO |atomProp:0.slot.5:1.slot.2|")
+    assert atoms.tolist() == [0, 2, 4, 4, 4, 4, 4, 4, 4]
+
+
+def test_patterns_are_refused():
+    for pattern in ("CCO", "[C,N]C", "[#6]", "C!-C", "[CH3]-C"):
+        with pytest.raises(ValueError, match=r"pattern|kind|contains"):
+            molecules.from_molecule(Chem.MolFromSmarts(pattern))
+
+
+# ------------------------------------------------------------------ slots
+
+
+def with_holes() -> tuple[torch.Tensor, torch.Tensor, Chem.Mol]:
+    atoms, bonds = molecules.from_smiles("CC(F)C=O")
+    place = torch.tensor([8, 3, 5, 0, 1, 2, 4, 6, 7])
+    atoms, bonds = atoms[place], bonds[place][:, place]
+    return atoms, bonds, molecules.to_molecule(atoms, bonds)
+
+
+@pytest.mark.parametrize(
+    "travel",
+    [
+        lambda m: pickle.loads(pickle.dumps(m)),
+        lambda m: pickle.loads(pickle.dumps(Chem.Mol(pickle.loads(pickle.dumps(m))))),
+        lambda m: Chem.Mol(m.ToBinary()),
+        copy.copy,
+        copy.deepcopy,
+        Chem.Mol,
+        lambda m: Chem.RWMol(m).GetMol(),
+        Chem.AddHs,
+        lambda m: Chem.RemoveHs(pickle.loads(pickle.dumps(Chem.AddHs(m)))),
+        lambda m: Chem.RenumberAtoms(m, [3, 1, 4, 0, 2]),
+        lambda m: Chem.RenumberAtoms(pickle.loads(pickle.dumps(m)), [3, 1, 4, 0, 2]),
+    ],
+)
+def test_slots_survive(travel):
+    atoms, bonds, molecule = with_holes()
+    again = molecules.from_molecule(travel(molecule))
+    assert torch.equal(again[0], atoms)
+    assert torch.equal(again[1], bonds)
+    assert not torch.equal(molecules.from_smiles("CC(F)C=O")[0], atoms)
+
+
+def test_slots_that_contradict_each_other_are_refused():
+    _, _, molecule = with_holes()
+    grown = Chem.RWMol(molecule)
+    grown.AddBond(0, grown.AddAtom(Chem.Atom(6)), Chem.BondType.SINGLE)
+    doubled, outside = Chem.Mol(molecule), Chem.Mol(molecule)
+    doubled.GetAtomWithIdx(0).SetIntProp("slot", doubled.GetAtomWithIdx(1).GetIntProp("slot"))
+    outside.GetAtomWithIdx(0).SetIntProp("slot", 9)
+    wide = molecules.to_molecule(torch.tensor([4] * 11 + [0]), torch.zeros(12, 12).long())
+    for changed in (grown, doubled, outside, wide):
+        with pytest.raises(ValueError, match=r"remembers the slots .*\.$"):
+            molecules.from_molecule(changed)
+        name = molecules.canonical_smiles(changed)
+        assert molecules.canonical_smiles(molecules.to_molecule(*molecules.from_smiles(name)))
+
+
+def test_monomers_of_others_are_no_slots():
+    peptide = Chem.MolFromSequence("G")
+    assert peptide.GetAtomWithIdx(0).GetMonomerInfo() is not None
+    atoms, _ = molecules.from_molecule(peptide)
+    assert atoms.tolist() == [1, 0, 0, 2, 2, 4, 4, 4, 4]
 
 
 def test_aromatic_rings_become_a_kekule_form():
@@ -492,15 +739,39 @@ def test_fingerprints_do_not_depend_on_labels_and_do_depend_on_bonds(sample):
 
 
 def test_tanimoto_is_that_of_rdkit(sample):
-    some = molecules.to_molecules(sample.atoms[:30], sample.bonds[:30])
-    fingerprints = molecules.morgan_fingerprints(some)
-    found = molecules.tanimoto(fingerprints[:10], fingerprints)
+    """Molecules from graphs, in one Kekulé form, against RDKit's own reading of their names."""
+    some = sample[200:300]
+    fingerprints = molecules.morgan_fingerprints(molecules.to_molecules(some.atoms, some.bonds))
+    found = molecules.tanimoto(fingerprints, fingerprints)
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
-    theirs = [generator.GetFingerprint(m) for m in some]
-    expected = [DataStructs.BulkTanimotoSimilarity(theirs[i], theirs) for i in range(10)]
+    read = [Chem.MolFromSmiles(name) for name in some.smiles]
+    assert sum(any(a.GetIsAromatic() for a in m.GetAtoms()) for m in read) > 5
+    theirs = [generator.GetFingerprint(m) for m in read]
+    expected = [DataStructs.BulkTanimotoSimilarity(one, theirs) for one in theirs]
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float32))
-    assert torch.equal(found[:, :10].diagonal(), torch.ones(10))
+    assert torch.equal(found.diagonal(), torch.ones(100))
     assert found.min() < 0.1
+
+
+def test_kekule_forms_are_alike():
+    """Benzene from a graph and RDKit's; both forms of o-xylene; and without perception, not."""
+    benzene, theirs = make("c1ccccc1"), Chem.MolFromSmiles("c1ccccc1")
+    forms = [Chem.MolFromSmiles(s, sanitize=False) for s in ("CC1=CC=CC=C1C", "CC1=C(C)C=CC=C1")]
+    prints = molecules.morgan_fingerprints([benzene, theirs, *forms])
+    likeness = molecules.tanimoto(prints, prints)
+    assert likeness[0, 1] == likeness[2, 3] == 1
+    assert likeness[0, 2] < 1
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+    raw = [generator.GetFingerprint(m) for m in (benzene, theirs)]
+    assert DataStructs.TanimotoSimilarity(*raw) < 0.3
+
+
+def test_an_invalid_molecule_has_no_fingerprint():
+    atoms, bonds = molecules.from_smiles("CC=O")
+    bonds[0, 2] = bonds[2, 0] = 1
+    invalid = molecules.to_molecule(atoms, bonds, sanitize=False)
+    with pytest.raises(ValueError, match=r"no fingerprint.*is_valid first\.$"):
+        molecules.morgan_fingerprints([invalid])
 
 
 def test_tanimoto_by_hand():

@@ -1,7 +1,29 @@
-"""RDKit there and back: dense graphs, molecules and SMILES."""
+"""RDKit there and back: dense graphs, molecules and SMILES.
+
+A dense graph holds elements and orders of bonds. What else a molecule may carry is dropped where
+the graph is the same without it, and refused, in one sentence, where it is not:
+
+=====================================================================  ======================
+a molecule may have                                                    and the graph
+=====================================================================  ======================
+single, double and triple bonds                                        holds them
+aromatic bonds                                                         holds one Kekulé form
+hydrogens, of any isotope, each on one single bond to a heavy atom     implies them
+stereochemistry of atoms and bonds, isotopes, atom map numbers         drops them
+names, labels, coordinates, conformers and data of any kind            drops them
+bonds of other kinds: dative, zero-order, hydrogen, any, quadruple, …  is refused
+elements but C, N, O, F; wildcards; hydrogens placed otherwise         is refused
+formal charges, also where they cancel; radicals; hydrogens too many   is refused
+queries (SMARTS), repeated units, link nodes                           is refused
+several components, no heavy atom, or more than nine                   is refused
+=====================================================================  ======================
+
+Names (:func:`canonical_smiles`) and fingerprints drop the same, and keep what has no dense form.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from functools import cache
 
 import numpy as np
@@ -19,6 +41,7 @@ __all__ = [
     "from_molecule",
     "from_smiles",
     "kekule_arrays",
+    "plain_copy",
     "slot_of",
     "to_molecule",
     "to_molecules",
@@ -29,6 +52,7 @@ ATOMIC_NUMBERS: dict[str, int] = {"C": 6, "N": 7, "O": 8, "F": 9}
 
 _SLOT = "slot"
 _BOND_TYPES = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
+_ORDERED = frozenset(_BOND_TYPES.values())
 # Everything is checked, but nothing is rewritten: RDKit's clean-up would give charges to
 # nitrogen of valence 5, which in this encoding is a mistake to be reported.
 _CHECK = Chem.SanitizeFlags.SANITIZE_ALL ^ Chem.SanitizeFlags.SANITIZE_CLEANUP
@@ -50,7 +74,27 @@ def check_molecule(molecule: object) -> Chem.Mol:
 
 def slot_of(atom: Chem.Atom) -> int:
     """Return the slot that an atom remembers, or else its number in the molecule."""
-    return atom.GetIntProp(_SLOT) if atom.HasProp(_SLOT) else atom.GetIdx()
+    slot = _remembered(atom)
+    return atom.GetIdx() if slot is None else slot
+
+
+def _remembered(atom: Chem.Atom) -> int | None:
+    """Return the slot that :func:`_atom` wrote: the property, or what pickles keep of it."""
+    with contextlib.suppress(KeyError, ValueError):  # no such property, or text of somebody else
+        return int(atom.GetIntProp(_SLOT))
+    name = "" if atom.GetMonomerInfo() is None else atom.GetMonomerInfo().GetName()
+    word, _, number = name.partition(" ")
+    return int(number) if word == _SLOT and number.isdecimal() else None
+
+
+def _odd_hydrogens(molecule: Chem.Mol) -> bool:
+    """Tell whether a hydrogen hangs otherwise than on one single bond to a heavy atom."""
+    return any(
+        [b.GetBondType() for b in a.GetBonds()] != [Chem.BondType.SINGLE]
+        or a.GetNeighbors()[0].GetAtomicNum() == 1
+        for a in molecule.GetAtoms()
+        if a.GetAtomicNum() == 1
+    )
 
 
 # --------------------------------------------------------------------- molecule to graph
@@ -63,7 +107,8 @@ def from_smiles(smiles: str) -> tuple[Tensor, Tensor]:
     ----------
     smiles : str
         A neutral, connected molecule of at most nine heavy atoms out of C, N, O, F, without
-        radicals; anything else is refused in one sentence that says why.
+        radicals. The table of :mod:`utils.molecules.conversion` says what is dropped; anything
+        else is refused in one sentence that says why.
 
     Returns
     -------
@@ -78,25 +123,31 @@ def from_smiles(smiles: str) -> tuple[Tensor, Tensor]:
     """
     if not isinstance(smiles, str):
         raise TypeError(f"SMILES must be a string such as 'CC=O', not {type(smiles).__name__}.")
+    # RDKit would drop hydrogens on bonds of every kind; here those on single bonds are dropped.
+    reading = Chem.SmilesParserParams()
+    reading.removeHs = False  # type: ignore[assignment]  # a boolean in RDKit's own words
     with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(smiles)
+        molecule = Chem.MolFromSmiles(smiles, reading)
     shown = repr(smiles if len(smiles) <= 60 else smiles[:57] + "...")
     if molecule is None:
         raise ValueError(
             f"{shown} is not a SMILES string that RDKit can read; check brackets, "
             "ring numbers and valences."
         )
-    return _encode(molecule, f"The molecule {shown}")
+    types, orders, _ = _encode(molecule, f"The molecule {shown}")
+    return torch.from_numpy(types), torch.from_numpy(orders)
 
 
 def from_molecule(molecule: Chem.Mol) -> tuple[Tensor, Tensor]:
     """Turn an RDKit molecule into a dense graph, as :func:`from_smiles` does with a string.
 
-    A molecule that :func:`to_molecule` made remembers the slot of each atom, and gets back
-    exactly the tensors it came from, empty slots in between included. Any other molecule
-    fills the slots in the order of its atoms. Aromatic rings are written in one of their Kekulé
-    forms; a molecule without aromatic bonds keeps exactly the bonds it has. Stereochemistry,
-    isotopes and hydrogens are dropped.
+    A molecule that :func:`to_molecule` made remembers the slot of each atom, also when it is
+    copied or pickled, and gets back exactly the tensors it came from, empty slots in between
+    included. A molecule whose atoms remember no slots fills them in the order of its heavy
+    atoms; one that remembers some, or one slot twice, is refused. Aromatic rings are written in
+    one of their Kekulé forms; a molecule without aromatic bonds keeps exactly the bonds it has,
+    even where they exceed a valence. The table of :mod:`utils.molecules.conversion` says what
+    is dropped and what is refused.
 
     Examples
     --------
@@ -104,39 +155,76 @@ def from_molecule(molecule: Chem.Mol) -> tuple[Tensor, Tensor]:
     >>> bonds[:6].sum(-1).tolist()
     [3, 3, 3, 3, 3, 3]
     """
-    atoms, bonds = _encode(check_molecule(molecule), "The molecule")
-    slots = [a.GetIntProp(_SLOT) for a in molecule.GetAtoms() if a.HasProp(_SLOT)]
-    number = molecule.GetNumAtoms()
-    if slots == list(range(number)) or len(set(slots)) != number or max(slots) >= MAX_ATOMS:
-        return atoms, bonds
-    placed_atoms, placed_bonds = torch.full_like(atoms, NO_ATOM), torch.zeros_like(bonds)
-    place = torch.tensor(slots)
-    placed_atoms[place] = atoms[:number]
-    placed_bonds[place[:, None], place[None, :]] = bonds[:number, :number]
-    return placed_atoms, placed_bonds
+    types, orders, remembered = _encode(check_molecule(molecule), "The molecule")
+    slots = [slot for slot in remembered if slot is not None and 0 <= slot < MAX_ATOMS]
+    if len(set(slots)) < len(remembered) and any(slot is not None for slot in remembered):
+        raise ValueError(
+            f"The molecule remembers the slots {remembered}, which are not different ones from 0 "
+            f"to {MAX_ATOMS - 1} for all atoms; number them anew with "
+            "from_smiles(canonical_smiles(molecule))."
+        )
+    if slots:
+        place = np.argsort(slots + [slot for slot in range(MAX_ATOMS) if slot not in slots])
+        types, orders = types[place], orders[np.ix_(place, place)]
+    return torch.from_numpy(types), torch.from_numpy(orders)
 
 
-def _encode(molecule: Chem.Mol, name: str) -> tuple[Tensor, Tensor]:
-    """Return the dense graph of a molecule, or say why it (called `name`) has none."""
-    if any(bond.GetIsAromatic() for bond in molecule.GetBonds()):
-        molecule = _kekule(molecule, name)
+def _encode(molecule: Chem.Mol, name: str) -> tuple[np.ndarray, np.ndarray, list[int | None]]:
+    """Return the arrays of a molecule, or say why it (called `name`) has none, and its slots."""
+    molecule = _kekule(molecule, name)
+    heavy = [a for a in molecule.GetAtoms() if a.GetAtomicNum() != 1]
+    _check_atoms(molecule, heavy, name)
+    types, orders = kekule_arrays(molecule)
+    _check_hydrogens(heavy, orders.sum(1).tolist(), name)
+    return types, orders, [_remembered(atom) for atom in heavy]
+
+
+def _kekule(molecule: Chem.Mol, name: str) -> Chem.Mol:
+    """Return a molecule whose bonds are single, double and triple, or say which one is not."""
+    bonds, aromatic = list(molecule.GetBonds()), Chem.BondType.AROMATIC
+    for bond in bonds:
+        if bond.GetBondType() not in _ORDERED | {aromatic}:
+            raise ValueError(
+                f"{name} has a bond of the kind {bond.GetBondType().name} between atoms "
+                f"{bond.GetBeginAtomIdx()} and {bond.GetEndAtomIdx()}; only single, double, "
+                "triple and aromatic bonds can be encoded, so give a molecule without it."
+            )
+    if not any(bond.GetIsAromatic() or bond.GetBondType() == aromatic for bond in bonds):
+        return molecule
+    copy, reason = Chem.Mol(molecule), ""
+    try:
+        with rdBase.BlockLogs():
+            Chem.SanitizeMol(copy)
+            Chem.Kekulize(copy, clearAromaticFlags=True)
+    except Chem.MolSanitizeException as error:
+        reason = f" ({error})"
+    if reason or any(bond.GetBondType() not in _ORDERED for bond in copy.GetBonds()):
+        raise ValueError(
+            f"{name} has aromatic bonds that no single and double bonds can stand for{reason}."
+        )
+    return copy
+
+
+def _check_atoms(molecule: Chem.Mol, heavy: list[Chem.Atom], name: str) -> None:
+    """Check that the atoms are a neutral, connected molecule that fits, and not a pattern."""
     atoms = list(molecule.GetAtoms())
-    if any(a.GetAtomicNum() == 1 for a in atoms):
-        # Without sanitising, which would look for aromatic rings again.
-        molecule = Chem.RemoveHs(molecule, sanitize=False)
-        atoms = list(molecule.GetAtoms())
     if not atoms:
         raise ValueError(f"{name} has no atoms; give a molecule of 1 to {MAX_ATOMS} heavy atoms.")
     known = ATOMIC_NUMBERS.values()
-    foreign = sorted({a.GetSymbol() for a in atoms if a.GetAtomicNum() not in known})
+    foreign = sorted({a.GetSymbol() for a in heavy if a.GetAtomicNum() not in known})
     if foreign:
         raise ValueError(
             f"{name} contains {', '.join(foreign)}; only {', '.join(ATOM_SYMBOLS)} "
             "(and implied hydrogens) can be encoded."
         )
-    if len(atoms) > MAX_ATOMS:
+    if _odd_hydrogens(molecule):
         raise ValueError(
-            f"{name} has {len(atoms)} heavy atoms; at most {MAX_ATOMS} can be encoded, as in QM9."
+            f"{name} contains H that no single bond joins to one heavy atom; only hydrogens "
+            "that valences imply can be encoded, so leave it out."
+        )
+    if len(heavy) > MAX_ATOMS:
+        raise ValueError(
+            f"{name} has {len(heavy)} heavy atoms; at most {MAX_ATOMS} can be encoded, as in QM9."
         )
     if len(Chem.GetMolFrags(molecule)) > 1:
         raise ValueError(f"{name} is not connected; give one molecule at a time.")
@@ -144,32 +232,38 @@ def _encode(molecule: Chem.Mol, name: str) -> tuple[Tensor, Tensor]:
         raise ValueError(f"{name} carries formal charges; give one whose atoms are all neutral.")
     if any(a.GetNumRadicalElectrons() for a in atoms):
         raise ValueError(f"{name} is a radical; give one whose hydrogens fill all valences.")
-    types, orders = kekule_arrays(molecule)
-    return torch.from_numpy(types), torch.from_numpy(orders)
-
-
-def _kekule(molecule: Chem.Mol, name: str) -> Chem.Mol:
-    """Return a copy with single and double bonds in place of aromatic ones."""
-    copy = Chem.Mol(molecule)
-    try:
-        with rdBase.BlockLogs():
-            Chem.SanitizeMol(copy)
-            Chem.Kekulize(copy, clearAromaticFlags=True)
-    except Chem.MolSanitizeException as error:
+    units = [g for g in Chem.GetMolSubstanceGroups(molecule) if g.GetProp("TYPE") != "DAT"]
+    if molecule.HasQuery() or units or molecule.HasProp("_molLinkNodes"):
         raise ValueError(
-            f"{name} has aromatic bonds that no single and double bonds can stand for ({error})."
-        ) from error
-    return copy
+            f"{name} is a pattern (a query, repeated units or link nodes) that stands for many; "
+            "give one molecule, such as Chem.MolFromSmiles makes."
+        )
+
+
+def _check_hydrogens(heavy: list[Chem.Atom], orders: list[int], name: str) -> None:
+    """Check that hydrogens which are written out are those that the valences imply."""
+    for atom, order in zip(heavy, orders, strict=False):
+        written = atom.GetNumExplicitHs()
+        written += sum(n.GetAtomicNum() == 1 for n in atom.GetNeighbors())
+        free = ATOM_VALENCES[atom.GetAtomicNum() - ATOMIC_NUMBERS["C"]] - order
+        if atom.GetNoImplicit() and written < free:
+            raise ValueError(f"{name} is a radical; give one whose hydrogens fill all valences.")
+        if written > max(free, 0):
+            raise ValueError(
+                f"{name} has {written} hydrogens on an atom {atom.GetSymbol()} whose valence "
+                f"leaves room for {max(free, 0)}; give one whose hydrogens fill all valences."
+            )
 
 
 def kekule_arrays(molecule: Chem.Mol) -> tuple[np.ndarray, np.ndarray]:
     """Return padded arrays of a Kekulé molecule that is known to fit: nothing is checked."""
-    kinds = [atom.GetAtomicNum() - ATOMIC_NUMBERS["C"] for atom in molecule.GetAtoms()]
-    number = len(kinds)
+    numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
+    (heavy,) = np.nonzero(numbers != 1)
     types = np.full(MAX_ATOMS, NO_ATOM, dtype=np.uint8)
     orders = np.zeros((MAX_ATOMS, MAX_ATOMS), dtype=np.uint8)
-    types[:number] = kinds
-    orders[:number, :number] = Chem.GetAdjacencyMatrix(molecule, useBO=True, force=True)
+    types[: len(heavy)] = numbers[heavy] - ATOMIC_NUMBERS["C"]
+    full = Chem.GetAdjacencyMatrix(molecule, useBO=True, force=True)
+    orders[: len(heavy), : len(heavy)] = full[np.ix_(heavy, heavy)]
     return types, orders
 
 
@@ -180,7 +274,8 @@ def to_molecule(atoms: Tensor, bonds: Tensor, *, sanitize: bool = True) -> Chem.
     """Turn one dense graph into an RDKit molecule, hydrogens implied.
 
     Empty slots are left out; the atoms keep the order of their slots, and each remembers
-    its slot in the integer property ``slot``. Bonds stay as they are given: aromatic rings
+    its slot in the integer property ``slot``, and in its monomer's name, which RDKit also keeps
+    in pickles. Bonds stay as they are given: aromatic rings
     are not perceived, so that the way back is exact (:func:`canonical_smiles` perceives
     them). The molecule may have several components.
 
@@ -229,6 +324,8 @@ def _atom(symbol: str, slot: int) -> Chem.Atom:
     """Return an atom that remembers its slot, to be copied into molecules."""
     atom = Chem.Atom(ATOMIC_NUMBERS[symbol])
     atom.SetIntProp(_SLOT, slot)
+    kind = Chem.AtomMonomerType.OTHER
+    atom.SetMonomerInfo(Chem.AtomMonomerInfo(kind, f"{_SLOT} {slot}"))
     return atom
 
 
@@ -261,23 +358,57 @@ def _assemble(types: list[int], orders: list[list[int]], sanitize: bool) -> Chem
     return molecule.GetMol()
 
 
+def plain_copy(molecule: Chem.Mol, lacks: str) -> Chem.Mol:
+    """Return a copy, aromaticity perceived, without what the table of this module drops.
+
+    An invalid molecule has none, and therefore no `lacks`, which the sentence names.
+    """
+    copy = Chem.Mol(check_molecule(molecule))
+    try:
+        with rdBase.BlockLogs():
+            if any(a.GetAtomicNum() == 1 for a in copy.GetAtoms()) and not _odd_hydrogens(copy):
+                copy = Chem.RemoveHs(copy, _hydrogens(), sanitize=False)
+            for atom in copy.GetAtoms():
+                atom.SetIsotope(0)
+                atom.SetAtomMapNum(0)
+            Chem.RemoveStereochemistry(copy)
+            Chem.SanitizeMol(copy, _CHECK)
+    except Chem.MolSanitizeException as error:
+        raise ValueError(
+            f"An invalid molecule has no {lacks} ({error}); check it with is_valid first."
+        ) from error
+    return copy
+
+
+@cache
+def _hydrogens() -> Chem.RemoveHsParameters:
+    """Return which hydrogens go: all those on heavy atoms, whatever they are marked with."""
+    every = Chem.RemoveHsParameters()
+    for kind in (
+        "DefiningBondStereo",
+        "DummyNeighbors",
+        "Hydrides",
+        "InSGroups",
+        "Isotopes",
+        "Mapped",
+        "Nonimplicit",
+        "NontetrahedralNeighbors",
+        "WithWedgedBond",
+    ):
+        setattr(every, f"remove{kind}", True)
+    return every
+
+
 def canonical_smiles(molecule: Chem.Mol) -> str:
-    """Return the canonical SMILES without stereochemistry: the name of the graph.
+    """Return the canonical SMILES of what the dense form keeps: the name of the graph.
 
     Aromaticity is perceived first, so that the Kekulé forms of a ring share a name, and so
-    do all labellings of a molecule. A molecule with an exceeded valence has no such name.
+    do all labellings of a molecule, with whatever stereochemistry, isotopes, hydrogens and atom
+    map numbers. A molecule with an exceeded valence has no such name.
 
     Examples
     --------
-    >>> canonical_smiles(Chem.MolFromSmiles("C1=CC=CC=C1C"))
+    >>> canonical_smiles(Chem.MolFromSmiles("C1=CC=CC=C1[CH3:7]"))
     'Cc1ccccc1'
     """
-    aromatic = Chem.Mol(check_molecule(molecule))
-    try:
-        with rdBase.BlockLogs():
-            Chem.SanitizeMol(aromatic, _CHECK)
-    except Chem.MolSanitizeException as error:
-        raise ValueError(
-            f"An invalid molecule has no canonical SMILES ({error}); check it with is_valid first."
-        ) from error
-    return Chem.MolToSmiles(aromatic, isomericSmiles=False)
+    return Chem.MolToSmiles(plain_copy(molecule, "canonical SMILES"), isomericSmiles=False)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from rdkit import Chem, Geometry
 from rdkit.Chem import rdDepictor
 from rdkit.Chem.Draw import rdMolDraw2D
@@ -14,7 +15,7 @@ from rdkit.Chem.Draw import rdMolDraw2D
 from utils._checks import check_whole
 from utils.molecules.conversion import ATOMIC_NUMBERS, check_molecule, slot_of
 
-__all__ = ["ATOM_COLOURS", "HIGHLIGHT_COLOUR", "draw", "draw_grid"]
+__all__ = ["ATOM_COLOURS", "HIGHLIGHT_COLOUR", "atoms_on_bonds", "draw", "draw_grid", "place"]
 
 ATOM_COLOURS: dict[str, str] = {"N": "#0072B2", "O": "#D55E00", "F": "#009E73"}
 """Colours of the atoms in drawings, from the palette of Okabe and Ito.
@@ -27,6 +28,9 @@ HIGHLIGHT_COLOUR: str = "#CC79A7"
 """Colour of highlighted atoms for which none is given."""
 
 Highlight = Sequence[int] | Mapping[int, str] | None
+
+_NEAR = 0.15
+"""An atom this near a bond, in lengths of that bond, is read as one of its ends."""
 
 
 def draw(
@@ -43,7 +47,8 @@ def draw(
     """Draw a molecule, valid or not, as one ``svg`` element that reads in light and dark mode.
 
     The background is transparent; carbon, bonds and text take the colour of the surrounding
-    text, so the drawing has to stand in the page itself and not in an ``img`` tag.
+    text, so the drawing has to stand in the page itself and not in an ``img`` tag. A molecule that
+    :func:`place` has laid out keeps its layout.
 
     Parameters
     ----------
@@ -139,6 +144,75 @@ def draw_grid(
     return _finish(drawer, alt or f"Molecules: {'; '.join(named)}")
 
 
+def place(molecule: Chem.Mol, points: Mapping[int, tuple[float, float]]) -> Chem.Mol:
+    """Return a copy of a molecule whose atoms stand where we want them.
+
+    Parameters
+    ----------
+    molecule : rdkit.Chem.Mol
+        The molecule.
+    points : mapping of int to tuple of float
+        Where the atom of each slot stands, in any unit; one point for each atom.
+
+    Raises
+    ------
+    ValueError
+        If a slot has no point, or an atom would lie on a bond that is not its own.
+
+    Examples
+    --------
+    >>> ring = place(Chem.MolFromSmiles("C1CC1"), {0: (0, 0), 1: (2, 0), 2: (1, 1)})
+    >>> atoms_on_bonds(ring)
+    []
+    """
+    copy = Chem.Mol(check_molecule(molecule))
+    slots = [slot_of(atom) for atom in copy.GetAtoms()]
+    if set(points) != set(slots):
+        raise ValueError(
+            f"points names the slots {sorted(points)}, not those of the atoms, {slots}."
+        )
+    layout = Chem.Conformer(len(slots))
+    layout.Set3D(False)
+    for atom, slot in zip(copy.GetAtoms(), slots, strict=True):
+        x, y = map(float, points[slot])
+        layout.SetAtomPosition(atom.GetIdx(), Geometry.Point3D(x, y, 0.0))
+    copy.RemoveAllConformers()
+    copy.AddConformer(layout)
+    if wrong := atoms_on_bonds(copy):
+        raise ValueError(f"The atom of slot {wrong[0][0]} lies on the bond {wrong[0][1]}; move it.")
+    return copy
+
+
+def atoms_on_bonds(molecule: Chem.Mol) -> list[tuple[int, tuple[int, int]]]:
+    """Find what makes a drawing unreadable: atoms on bonds that are not their own.
+
+    Where two bonds lie on each other, an end of one lies on the other, so this finds them too.
+
+    Returns
+    -------
+    list of tuple
+        The slot of each such atom, and the two slots of the bond.
+
+    Examples
+    --------
+    >>> atoms_on_bonds(Chem.MolFromSmiles("C12C3C4C1C5C2C3C45"))[0]
+    (0, (5, 6))
+    """
+    copy = _with_layout(molecule)
+    slots = [slot_of(atom) for atom in copy.GetAtoms()]
+    points = copy.GetConformer().GetPositions()[:, :2]
+    found = []
+    for bond in copy.GetBonds():
+        begin, end = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        step = points[end] - points[begin]
+        square = max(float(step @ step), 1e-12)
+        along = np.clip((points - points[begin]) @ step / square, 0.0, 1.0)
+        gap = np.linalg.norm(points - points[begin] - along[:, None] * step, axis=1) / square**0.5
+        pair = (min(slots[begin], slots[end]), max(slots[begin], slots[end]))
+        found += [(slots[i], pair) for i in np.flatnonzero(gap < _NEAR) if i not in (begin, end)]
+    return sorted(found)
+
+
 def _plain_smiles(molecule: Chem.Mol) -> str:
     return Chem.MolToSmiles(molecule, isomericSmiles=False)
 
@@ -155,11 +229,19 @@ def _check_slots(named: Iterable[int], slots: Iterable[int], what: str) -> None:
         raise ValueError(f"{what} names the slots {unknown}, where the molecule has no atoms.")
 
 
+def _with_layout(molecule: Chem.Mol) -> Chem.Mol:
+    """Return a copy that has a layout in the plane, its own or else RDKit's."""
+    copy = Chem.Mol(check_molecule(molecule))
+    if not copy.GetNumConformers() or copy.GetConformer().Is3D():
+        rdDepictor.Compute2DCoords(copy)
+    return copy
+
+
 def _prepare(
     molecule: Chem.Mol, indices: bool, notes: Mapping[int, str] | None, like: Chem.Mol | None
 ) -> Chem.Mol:
     """Return a copy of a molecule with coordinates and notes."""
-    copy = Chem.Mol(check_molecule(molecule))
+    copy = _with_layout(molecule)
     if copy.GetNumAtoms() == 0:
         raise ValueError("The molecule has no atoms, so there is nothing to draw.")
     notes = notes or {}
@@ -169,7 +251,6 @@ def _prepare(
         parts = ([str(slot)] if indices else []) + ([notes[slot]] if slot in notes else [])
         if parts:
             atom.SetProp("atomNote", " ".join(parts))
-    rdDepictor.Compute2DCoords(copy)
     if like is not None:
         _place_like(copy, like)
     return copy
@@ -177,7 +258,7 @@ def _prepare(
 
 def _place_like(molecule: Chem.Mol, like: Chem.Mol) -> None:
     """Copy the layout of an isomorphic molecule; leave other molecules as they are."""
-    pattern, target = Chem.Mol(check_molecule(like)), Chem.Mol(molecule)
+    pattern, target = _with_layout(like), Chem.Mol(molecule)
     for either in (pattern, target):
         either.UpdatePropertyCache(strict=False)
         Chem.GetSymmSSSR(either)
@@ -186,11 +267,10 @@ def _place_like(molecule: Chem.Mol, like: Chem.Mol) -> None:
     match = target.GetSubstructMatch(pattern) if same_size else ()
     if not match:
         return
-    rdDepictor.Compute2DCoords(pattern)
-    source, place = pattern.GetConformer(), molecule.GetConformer()
+    source, target_layout = pattern.GetConformer(), molecule.GetConformer()
     for i, j in enumerate(match):
         point = source.GetAtomPosition(i)
-        place.SetAtomPosition(j, Geometry.Point3D(point.x, point.y, 0.0))
+        target_layout.SetAtomPosition(j, Geometry.Point3D(point.x, point.y, 0.0))
 
 
 def _colours(

@@ -10,7 +10,7 @@ from rdkit.Chem import rdFingerprintGenerator
 from torch import Tensor
 
 from utils._checks import check_whole
-from utils.molecules.conversion import check_molecule
+from utils.molecules.conversion import plain_copy
 
 __all__ = ["morgan_fingerprints", "tanimoto"]
 
@@ -22,12 +22,14 @@ def morgan_fingerprints(
 
     Every atom names the surroundings it has within `radius` bonds, and each name sets one of
     `bits` bits (Rogers and Hahn, "Extended-Connectivity Fingerprints", 2010). A fingerprint
-    does not depend on the order of the atoms, and owes nothing to any network.
+    does not depend on the order of the atoms, nor on the Kekulé form in which aromatic rings are
+    given or on anything else that :func:`~utils.molecules.canonical_smiles` drops, and owes
+    nothing to any network.
 
     Parameters
     ----------
     molecules : sequence of rdkit.Chem.Mol
-        N molecules, sanitised, as :func:`~utils.molecules.to_molecules` makes them.
+        N molecules that respect their valences.
     radius : int
         Largest distance, in bonds, at which an atom sees another.
     bits : int
@@ -35,17 +37,17 @@ def morgan_fingerprints(
 
     Examples
     --------
-    >>> ethanol, again = Chem.MolFromSmiles("CCO"), Chem.MolFromSmiles("OCC")
-    >>> prints = morgan_fingerprints([ethanol, again], bits=64)
+    >>> toluene, again = Chem.MolFromSmiles("Cc1ccccc1"), Chem.MolFromSmiles("C1=CC=CC=C1C")
+    >>> prints = morgan_fingerprints([toluene, again], bits=64)
     >>> prints.shape, torch.equal(prints[0], prints[1])
     (torch.Size([2, 64]), True)
     """
     if len(molecules) == 0:
         raise ValueError("There are no molecules to take fingerprints of; give at least one.")
-    check_whole(radius, "The radius", 0)
-    check_whole(bits, "The number of bits")
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=radius, fpSize=bits)
-    rows = [generator.GetFingerprintAsNumPy(check_molecule(molecule)) for molecule in molecules]
+    generator = rdFingerprintGenerator.GetMorganGenerator(
+        radius=check_whole(radius, "The radius", 0), fpSize=check_whole(bits, "The number of bits")
+    )
+    rows = [generator.GetFingerprintAsNumPy(plain_copy(m, "fingerprint")) for m in molecules]
     return torch.stack([torch.from_numpy(row) for row in rows]).bool()
 
 
