@@ -38,6 +38,7 @@ from utils.groups import (
     symmetric,
 )
 from utils.quotient import (
+    NodePermutations,
     align,
     nearest,
     orbit,
@@ -422,6 +423,8 @@ def test_blocks_are_as_large_as_memory_allows(
     rows = max(1, 2**20 // (bytes_of_one * members))
     x = torch.ones(rows + 1, *shape, dtype=torch.float64)
     y = torch.ones(members, *shape, dtype=torch.float64)
+    # Without derivatives SciPy fills the blocks, and PyTorch does not see it.
+    x.requires_grad_(operation == "_cdist_forward" and len(shape) == 1)
     with Sizes(operation) as seen:
         found = quotient_distance_matrix(x, y, action, method=method, max_bytes=2**20)
     sizes = [shape[axis] for shape in seen.shapes]
@@ -872,3 +875,53 @@ def test_gradients_are_finite_where_codes_are_equal(action, shape):
         (gradient,) = torch.autograd.grad(found.sum(), x)
         assert gradient.isfinite().all()
         assert (gradient != 0).any() == (found != 0).any()
+
+
+GRAPHS = [(NodePermutations(3), (3, 3)), (NodePermutations(4), (4, 4, 2))]
+
+
+def weighted(distances: torch.Tensor) -> torch.Tensor:
+    """Add distances with weights that differ, so that no two gradients can be exchanged."""
+    return distances.flatten() @ torch.linspace(0.5, 1.5, distances.numel(), dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("action", "shape"), CASES + GRAPHS, ids=[label(case) for case in CASES + GRAPHS]
+)
+def test_gradients_against_finite_differences(action, shape):
+    """With respect to both arguments, along random directions, of every function."""
+    x, y = draw(3, *shape), draw(3, *shape, seed=1)
+    methods = ["matmul", "fft"] if isinstance(action, CyclicShifts) else ["auto"]
+    functions = [
+        lambda x, y: quotient_distance(x, y, action),
+        lambda x, y: align(x, y, action).distance,
+        lambda x, y: quotient_distance_matrix(x, x, action)[:, 1:].tril(),
+        *(
+            lambda x, y, m=m: quotient_distance_matrix(x, y, action, method=m, max_bytes=2**20)
+            for m in methods
+        ),
+    ]
+    u, v = draw(3, *shape, seed=2), draw(3, *shape, seed=3)
+    for function in functions:
+        a, b = x.clone().requires_grad_(), y.clone().requires_grad_()
+        weighted(function(a, b)).backward()
+        along = (a.grad * u).sum() + (0 if b.grad is None else (b.grad * v).sum())
+        h = 1e-6
+        ahead, behind = (weighted(function(x + s * u, y + s * v)) for s in (h, -h))
+        assert along.item() == pytest.approx(((ahead - behind) / (2 * h)).item(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("action", "shape"), CASES + GRAPHS, ids=[label(case) for case in CASES + GRAPHS]
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gradients_vanish_where_orbits_coincide(action, shape, dtype):
+    """Also where the copy went through a rotation and differs by rounding."""
+    x = draw(1, *shape).to(dtype)
+    numbers = itertools.islice(action.elements(), 5)
+    for moved in [x] + [action.act(g, x).to(dtype) for g in numbers]:
+        for function in (quotient_distance, quotient_distance_matrix):
+            a, b = x.clone().requires_grad_(), moved.clone().requires_grad_()
+            function(a, b, action).sum().backward()
+            assert (a.grad == 0).all()
+            assert (b.grad == 0).all()

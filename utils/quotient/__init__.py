@@ -8,6 +8,8 @@ Every function takes the action as an argument, and any :class:`~utils.groups.Ac
 reader's own included: the definition is to try every element. Faster roads are taken for
 
 * :class:`~utils.groups.CyclicShifts`, codes of shape ``(B, k, n)``: all pairs by correlations;
+* :class:`~utils.quotient.NodePermutations`: graphs, ``(B, n, n)`` or ``(B, n, n, c)``, are matched
+  by branch and bound;
 * :class:`~utils.groups.PointPermutations`: numbers, shape ``(B, n)``, are sorted, and points,
   shape ``(B, n, d)``, are matched by the Hungarian method.
 
@@ -16,8 +18,9 @@ codes are close, the difference of the aligned codes is formed before it is squa
 distance near zero keeps its digits.
 
 :mod:`utils.quotient.matching` finds the nearest copy of a code, :mod:`utils.quotient.distances`
-measures distances, and :mod:`utils.quotient.alignment` aligns codes and walks along geodesics. All
-names can be imported from here::
+measures distances, :mod:`utils.quotient.alignment` aligns codes and walks along geodesics, and
+:mod:`utils.quotient.means` averages. :mod:`utils.quotient.graph_space` brings the action on graphs.
+All names can be imported from here::
 
     from utils.groups import CyclicShifts
     from utils.quotient import quotient_distance
@@ -28,13 +31,28 @@ names can be imported from here::
 from utils.groups import orbit
 from utils.quotient.alignment import Alignment, align, quotient_geodesic
 from utils.quotient.distances import pairwise, quotient_distance, quotient_distance_matrix
+from utils.quotient.graph_space import (
+    GraphMatches,
+    NodePermutations,
+    attributed_adjacency,
+    match_graphs,
+    one_hot_graphs,
+)
 from utils.quotient.matching import copies, nearest
+from utils.quotient.means import FrechetMean, frechet_mean
 
 __all__ = [
     "Alignment",
+    "FrechetMean",
+    "GraphMatches",
+    "NodePermutations",
     "align",
+    "attributed_adjacency",
     "copies",
+    "frechet_mean",
+    "match_graphs",
     "nearest",
+    "one_hot_graphs",
     "orbit",
     "pairwise",
     "quotient_distance",

@@ -37,3 +37,9 @@ def broadcast(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Ten
         )
     size = max(len(x), len(y))
     return x.expand(size, *x.shape[1:]), y.expand(size, *y.shape[1:])
+
+
+def only_auto(action: Action, method: str) -> None:
+    """Refuse a method that is for another action."""
+    if method != "auto":
+        raise ValueError(f"The method {method!r} is for CyclicShifts only, not for {action.name}.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from utils._precision import full_precision
 from utils.groups import Action
 from utils.quotient._checks import broadcast, check_pair
 from utils.quotient.matching import nearest
@@ -35,6 +36,7 @@ class Alignment:
     distance: torch.Tensor
 
 
+@full_precision
 def align(x: torch.Tensor, reference: torch.Tensor, action: Action) -> Alignment:
     r"""Move every code as close to its reference as the group allows.
 
@@ -55,9 +57,10 @@ def align(x: torch.Tensor, reference: torch.Tensor, action: Action) -> Alignment
             f"{len(reference)}."
         )
     distance, elements = nearest(action, reference.expand_as(x), x)
-    return Alignment(action.act(elements, x), elements, distance.to(x.dtype))
+    return Alignment(action.act(elements, x.clone()), elements, distance.to(x.dtype))
 
 
+@full_precision
 def quotient_geodesic(
     x: torch.Tensor,
     y: torch.Tensor,

@@ -8,8 +8,10 @@ from collections.abc import Callable
 import torch
 
 from utils._checks import check_choice
+from utils._precision import full_precision
 from utils.groups import Action, CyclicShifts, PointPermutations
-from utils.quotient._checks import broadcast, check_pair
+from utils.quotient._checks import broadcast, check_pair, only_auto
+from utils.quotient._norms import all_distances, settled
 from utils.quotient.matching import copies, nearest
 
 __all__ = ["pairwise", "quotient_distance", "quotient_distance_matrix"]
@@ -23,6 +25,7 @@ _FFT_FROM = 16
 """The order of C_n from which correlations by Fourier transform beat one product per shift."""
 
 
+@full_precision
 def quotient_distance(x: torch.Tensor, y: torch.Tensor, action: Action) -> torch.Tensor:
     r"""Return the quotient distance of paired codes, :math:`\min_g \lVert x_b - g\,y_b \rVert`.
 
@@ -42,6 +45,7 @@ def quotient_distance(x: torch.Tensor, y: torch.Tensor, action: Action) -> torch
     return nearest(action, x, y)[0].to(x.dtype)
 
 
+@full_precision
 def quotient_distance_matrix(
     x: torch.Tensor,
     y: torch.Tensor,
@@ -106,7 +110,7 @@ def pairwise(
     >>> pairwise(CyclicShifts(2).representation(), numbers, numbers, "auto", 2**20).tolist()
     [[0.0, 3.0], [3.0, 0.0]]
     """
-    _only_auto(action, method)
+    only_auto(action, method)
     return _smallest(x, [copy.flatten(1) for copy in copies(action, y.double())], max_bytes)
 
 
@@ -115,9 +119,10 @@ def _(
     action: PointPermutations, x: torch.Tensor, y: torch.Tensor, method: str, max_bytes: int
 ) -> torch.Tensor:
     """Compare sorted numbers, and match points block by block of pairs."""
-    _only_auto(action, method)
+    only_auto(action, method)
     y = y.double()
-    if x.ndim == 2:
+    if x[0].numel() == action.degree:  # numbers, or points on a line
+        x, y = x.flatten(1), y.flatten(1)
         return _smallest(x.sort().values, [y.sort().values], max_bytes)
     result = x.new_empty(len(x), len(y))
     n, d = x.shape[1:]
@@ -160,11 +165,6 @@ def _(
     return result
 
 
-def _only_auto(action: Action, method: str) -> None:
-    if method != "auto":
-        raise ValueError(f"The method {method!r} is for CyclicShifts only, not for {action.name}.")
-
-
 def _fitting(max_bytes: int, bytes_of_one: int) -> int:
     """Return how many at a time fit into the memory; one at least."""
     return max(1, max_bytes // bytes_of_one)
@@ -172,16 +172,21 @@ def _fitting(max_bytes: int, bytes_of_one: int) -> int:
 
 def _smallest(x: torch.Tensor, moved: list[torch.Tensor], max_bytes: int) -> torch.Tensor:
     """Return the smallest Euclidean distance from each row of ``x`` over moved ``y``."""
-    result = x.new_empty(len(x), len(moved[0]))
+
+    def block_of(block: torch.Tensor) -> torch.Tensor:
+        """Return the distances from some rows."""
+        rows = block.double().flatten(1)
+        least = functools.reduce(torch.minimum, (all_distances(rows, copy) for copy in moved))
+        size = torch.linalg.vector_norm(rows.detach(), dim=1)[:, None]
+        return settled(least, size, x.dtype).to(x.dtype)
+
     # Four numbers for each pair are alive while the minimum is taken.
     rows = _fitting(max_bytes, 32 * len(moved[0]))
+    if rows >= len(x):
+        return block_of(x)
+    result = x.new_empty(len(x), len(moved[0]))
     for start in range(0, len(x), rows):
-        block = x[start : start + rows].double().flatten(1)
-        # From differences, not from scalar products, so that nothing cancels.
-        distances = (
-            torch.cdist(block, copy, compute_mode="donot_use_mm_for_euclid_dist") for copy in moved
-        )
-        result[start : start + rows] = functools.reduce(torch.minimum, distances)
+        result[start : start + rows] = block_of(x[start : start + rows])
     return result
 
 

@@ -10,6 +10,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from utils.groups import Action, CyclicShifts, PointPermutations, Representation
+from utils.quotient._norms import norm_of_differences, root, settled
 
 __all__ = ["copies", "nearest"]
 
@@ -34,7 +35,7 @@ def nearest(action: Action, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Ten
     """
     squared = [(x - copy).square().flatten(1).sum(dim=1) for copy in copies(action, y.double())]
     best, number = torch.stack(squared).min(dim=0)
-    return _root(best), action.take(number)
+    return _settled(root(best), x), action.take(number)
 
 
 @functools.singledispatch
@@ -51,7 +52,7 @@ def copies(action: Action, y: torch.Tensor) -> Iterator[torch.Tensor]:
     """
     length = torch.linalg.vector_norm(y[0] - y[-1])
     for g in action.elements():
-        copy = action.act(g, y)
+        copy = action.act(g, y.clone())
         found = torch.linalg.vector_norm(copy[0] - copy[-1])
         if copy.shape != y.shape or not torch.isclose(found, length, rtol=1e-5, atol=1e-12):
             raise ValueError(
@@ -73,22 +74,22 @@ def _(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Sort numbers: the rearrangement inequality. Match points by the Hungarian method."""
     y = y.double()  # and with it every difference from x
-    if x.ndim == 2:
+    if x[0].numel() == action.degree:  # numbers, or points on a line
+        x, y = x.flatten(1), y.flatten(1)
         (ordered_x, places), (ordered_y, order) = (batch.sort(stable=True) for batch in (x, y))
         distance = torch.linalg.vector_norm(ordered_x - ordered_y, dim=1)
         # The j-th smallest number of y, at order[j], goes to the place of the j-th smallest of x.
-        return distance, torch.empty_like(order).scatter_(1, order, places)
+        return _settled(distance, x), torch.empty_like(order).scatter_(1, order, places)
     matches = _assign(_costs(x.double(), y))
     matched = torch.gather(y, 1, matches[:, :, None].expand(y.shape))
-    distance = _root((x - matched).square().flatten(1).sum(dim=1))
+    distance = norm_of_differences(x, matched)
     # Point matches[i] of y goes to place i: the permutation is the inverse of the matching.
-    return distance, matches.argsort()
+    return _settled(distance, x), matches.argsort()
 
 
-def _root(squared: torch.Tensor) -> torch.Tensor:
-    """Take square roots, whose gradient is zero at zero, as that of a norm is, and not NaN."""
-    positive = squared > 0
-    return squared.where(positive, 1.0).sqrt().where(positive, 0.0)
+def _settled(distance: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Give distances from ``x`` that are only rounding the gradient zero."""
+    return settled(distance, torch.linalg.vector_norm(x.detach().flatten(1), dim=1), x.dtype)
 
 
 @torch.no_grad()
