@@ -253,8 +253,12 @@ def test_bilinear_takes_one_side_of_each_kink():
     assert (close_after | close_before).all()
     assert close_after.any()
     assert close_before.any()
-    # The last pixel is always met exactly, and what comes after it is itself.
-    assert not generator("translation_x", gradient="bilinear")(images)[..., -1].any()
+    # The last pixel is met exactly; beyond it lies the one before it, or itself.
+    for boundary, beyond in (("reflect", images[..., -2]), ("replicate", images[..., -1])):
+        move = generator("translation_x", gradient="bilinear", boundary=boundary)
+        torch.testing.assert_close(move(images)[..., -1], images[..., -1] - beyond)
+    with pytest.raises(ValueError, match="'reflect' or 'replicate' only"):
+        generator("translation_x", gradient="bilinear", boundary="zeros")
 
 
 @pytest.mark.parametrize("name", GENERATORS)

@@ -394,14 +394,15 @@ def test_the_error_of_a_known_map():
     assert_close(found.per_image[0], each)
     assert_close(found.absolute[0], each.mean())
     assert_close(found.absolute_standard_error[0], each.std() / math.sqrt(3))
-    assert_close(found.published[0], each.square().mean())
-    assert_close(found.published_standard_error[0], each.square().std() / math.sqrt(3))
+    assert_close(found.mean_square[0], each.square().mean())
+    assert_close(found.mean_square_standard_error[0], each.square().std() / math.sqrt(3))
     size = each.square().mean().sqrt()
     assert_close(found.relative[0], each.mean() / size)
     # Outputs and derivatives are the same here, so that a ratio of one list of numbers is left.
     pull = each / size - each.mean() * each.square() / (2 * size**3)
     assert_close(found.relative_standard_error[0], pull.std() / math.sqrt(3))
-    for values in (found.absolute, found.relative, found.published, found.absolute_standard_error):
+    numbers = (found.absolute, found.relative, found.mean_square, found.absolute_standard_error)
+    for values in numbers:
         assert values.dtype == torch.float64
         assert values[1] == 0
     assert found.generators == ("brightness", "translation_x")
@@ -423,7 +424,7 @@ def test_standard_errors_are_those_of_repeated_draws():
             local_equivariance_error(network, part, moves, scores="logits", scale=scale)
             for part in images.split(30)
         ]
-        for name in ("absolute", "relative", "published"):
+        for name in ("absolute", "relative", "mean_square"):
             spread = torch.stack([getattr(f, name) for f in found]).std()
             predicted = torch.stack([getattr(f, f"{name}_standard_error") for f in found]).mean()
             assert 0.7 < float(predicted / spread) < 1.4, (scale, name)

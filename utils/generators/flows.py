@@ -144,9 +144,9 @@ def generator(
         One of :data:`GENERATORS`.
     gradient : {"central", "fourier", "bilinear"}
         How gradients are taken; see :mod:`utils.generators.gradients`.
-    boundary : {"replicate", "zeros", "circular"}, optional
+    boundary : {"replicate", "zeros", "circular", "reflect"}, optional
         What lies beyond the border: by default the pixel of the border again, for ``"fourier"``
-        the opposite side.
+        the opposite side, for ``"bilinear"`` a mirror.
 
     Examples
     --------

@@ -7,9 +7,10 @@ The values between the pixels, and so the gradient, are a choice:
 * ``"fourier"``, the derivative of the trigonometric interpolant, for periodic images, which
   images with zero borders nearly are;
 * ``"bilinear"``, the derivative of bilinear interpolation as it is published for Lie derivatives
-  of networks (Gruver et al., "The Lie Derivative for Measuring Learned Equivariance", ICLR 2023).
-  Bilinear interpolation has a kink at every pixel, so that rounding decides there between the
-  difference to the next and to the last pixel. It is here to be compared with, not to be used.
+  of networks (Gruver et al., "The Lie Derivative for Measuring Learned Equivariance", ICLR 2023),
+  with the published border, which reflects. Bilinear interpolation has a kink at every pixel, so
+  that rounding decides there between the difference to the next and to the last pixel. It is here
+  to be compared with, not to be used.
 """
 
 from __future__ import annotations
@@ -27,30 +28,36 @@ __all__ = ["Boundary", "Gradient", "check_scheme", "fourier_slope", "slope"]
 Gradient = Literal["central", "fourier", "bilinear"]
 """How the gradient of an image is taken."""
 
-Boundary = Literal["replicate", "zeros", "circular"]
-"""What lies beyond the border: the pixel of the border again, zero, or the opposite side."""
+Boundary = Literal["replicate", "zeros", "circular", "reflect"]
+"""What lies beyond the border: the pixel of the border again, zero, the opposite side, or the
+pixel before the border, as in a mirror."""
 
 
 def check_scheme(gradient: Gradient, boundary: Boundary | None) -> Boundary:
     """Return the boundary that goes with a gradient, or refuse the pair.
 
     By default the pixel of the border is repeated, so that an image of one value does not change;
-    ``"fourier"`` is periodic, ``"circular"``, always.
+    ``"fourier"`` is periodic, ``"circular"``, always, and ``"bilinear"`` reflects or repeats.
 
     Examples
     --------
-    >>> check_scheme("central", None), check_scheme("fourier", None)
-    ('replicate', 'circular')
+    >>> [check_scheme(gradient, None) for gradient in ("central", "fourier", "bilinear")]
+    ['replicate', 'circular', 'reflect']
     """
     check_choice(gradient, "The gradient", get_args(Gradient))
-    only: dict[str, Boundary] = {"fourier": "circular", "bilinear": "replicate"}
+    known: dict[str, tuple[Boundary, ...]] = {
+        "central": get_args(Boundary),
+        "fourier": ("circular",),
+        "bilinear": ("reflect", "replicate"),
+    }
     if boundary is None:
-        return only.get(gradient, "replicate")
+        return known[gradient][0]
     check_choice(boundary, "The boundary", get_args(Boundary))
-    if boundary != only.get(gradient, boundary):
+    if boundary not in known[gradient]:
         raise ValueError(
-            f"The gradient {gradient!r} goes with the boundary {only[gradient]!r} only, but "
-            f"{boundary!r} was given; leave it out, or take the gradient 'central'."
+            f"The gradient {gradient!r} goes with the boundary "
+            f"{' or '.join(map(repr, known[gradient]))} only, but {boundary!r} was given; leave it "
+            f"out, or take the gradient 'central'."
         )
     return boundary
 
@@ -66,7 +73,7 @@ def slope(maps: Tensor, axis: int, gradient: Gradient, boundary: Boundary) -> Te
     if gradient == "fourier":
         return fourier_slope(maps, axis)
     if gradient == "bilinear":
-        return _bilinear_slope(maps, axis)
+        return _bilinear_slope(maps, axis, boundary)
     return (_neighbours(maps, axis, 1, boundary) - _neighbours(maps, axis, -1, boundary)) / 2
 
 
@@ -100,19 +107,22 @@ def _neighbours(maps: Tensor, axis: int, step: int, boundary: Boundary) -> Tenso
     beyond = maps.narrow(axis, size - 1 if step == 1 else 0, 1)
     if boundary == "zeros":
         beyond = torch.zeros_like(beyond)
+    if boundary == "reflect" and size > 1:
+        beyond = maps.narrow(axis, size - 2 if step == 1 else 1, 1)
     return torch.cat([inside, beyond] if step == 1 else [beyond, inside], dim=axis)
 
 
-def _bilinear_slope(maps: Tensor, axis: int) -> Tensor:
+def _bilinear_slope(maps: Tensor, axis: int, boundary: Boundary) -> Tensor:
     """Return the slope of the bilinear interpolant where rounding puts the pixels.
 
     The published definition samples at ``(g + 1) / 2 * (size - 1)`` with ``g`` evenly spaced in
     [−1, 1]. In floating point that falls now on a pixel, now just before one, and the slope is
-    then the difference to the next or from the last pixel. Beyond the border the pixel of the
-    border is repeated.
+    then the difference to the next or from the last pixel. Beyond the border lies the pixel before
+    it, as published, or the pixel of the border again.
     """
     size = maps.shape[axis]
     grid = torch.linspace(-1, 1, size, dtype=maps.dtype, device=maps.device)
     before = ((grid + 1) / 2 * (size - 1)).floor().long()
-    after = (before + 1).clamp(max=size - 1)
+    beyond = max(size - 2, 0) if boundary == "reflect" else size - 1
+    after = torch.where(before + 1 < size, before + 1, beyond)
     return maps.index_select(axis, after) - maps.index_select(axis, before)

@@ -46,10 +46,16 @@ def check_representation(value: object, what: str) -> None:
         )
 
 
+def module_of(model: Model) -> nn.Module | None:
+    """Return the network behind a model: itself, or what a bound method belongs to."""
+    owner = model if isinstance(model, nn.Module) else getattr(model, "__self__", None)
+    return owner if isinstance(owner, nn.Module) else None
+
+
 def _check_modules(model: Model) -> None:
     """Refuse what forward-mode differentiation cannot enter, as far as modules show it."""
-    owner = model if isinstance(model, nn.Module) else getattr(model, "__self__", None)
-    if not isinstance(owner, nn.Module):
+    owner = module_of(model)
+    if owner is None:
         return
     for name, module in owner.named_modules():
         what = f"{f'Layer {name!r}' if name else 'The model'} is a {type(module).__name__}"
@@ -99,6 +105,8 @@ def forward_mode() -> Iterator[None]:
         elif "forward AD" in message:
             step = message.partition("forward AD with ")[2].split(" ")[0] or "an operation"
             said = f"The model calls {step}; write this step in plain tensor operations."
+        elif "have storage" in message:
+            said = "The model leaves PyTorch for NumPy; write this step in tensor operations."
         elif "captured Tensor" in message:
             said = (
                 "The model changes a tensor of its own while it runs, as batch norm does in "

@@ -13,7 +13,8 @@ from torch.autograd import forward_ad
 
 from utils.generators import FeatureRepresentation, Generator
 from utils.lie._checks import check_representation, forward_mode
-from utils.lie.derivative import acted, jvp
+from utils.lie._tangents import jvp
+from utils.lie.derivative import acted
 
 Key = tuple[str, int]
 """The name of a leaf, and which of its calls."""
@@ -177,7 +178,7 @@ class Network:
                 hook = module.register_forward_hook(lambda *_, name=name: undeclared.append(name))
                 stack.callback(hook.remove)
             stack.enter_context(self.watched(at_output, at_input))
-            self.model(self.images)
+            self.model(self.images.clone())
         called = {visit.key[0] for visit in visits}
         for name in self.leaves:
             if name not in called:
@@ -218,8 +219,8 @@ class Network:
             return forward_ad.make_dual(value, leaving)
 
         with torch.no_grad(), forward_ad.dual_level(), forward_mode():
-            images = self.images
-            entering = images if tangent is None else forward_ad.make_dual(images, tangent)
+            images = self.images.clone()
+            entering = images if tangent is None else forward_ad.make_dual(images, tangent.clone())
             with self.watched(at_output, at_input):
                 outputs = self.model(entering)
             if at_input is not None:
@@ -237,7 +238,7 @@ class Network:
             return result + probes[key]
 
         with torch.enable_grad(), self.watched(at_output):
-            outputs = self.model(self.images)
+            outputs = self.model(self.images.clone())
         components = outputs.flatten(1)
         contributions = {name: torch.zeros_like(components) for name in self.leaves}
         for k in range(components.shape[1] if outputs.requires_grad else 0):

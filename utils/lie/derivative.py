@@ -20,14 +20,16 @@ tangent, by one call of :func:`torch.func.jvp`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from utils._precision import full_precision
 from utils.generators import FeatureRepresentation, Generator, Trivial
 from utils.lie._checks import Model, check_arguments, check_outputs, forward_mode
+from utils.lie._tangents import check_tangents, jvp
 
 __all__ = ["lie_derivative", "lie_derivatives"]
 
@@ -37,16 +39,19 @@ _SHARED: Any = (None, 0)
 """The outputs are the same for all tangents, their derivatives are not."""
 
 
+@full_precision
 def lie_derivative(
     model: Model,
     images: Tensor,
     generator: Generator,
     output: FeatureRepresentation = TRIVIAL,
+    *,
+    verify: bool = True,
 ) -> tuple[Tensor, Tensor]:
     r"""Return the outputs of a model and their Lie derivative, :math:`J_f [X x] - X_{out} f(x)`.
 
-    What forward-mode differentiation cannot enter, such as fused attention, is a ``ValueError``
-    that says what to do.
+    What forward-mode differentiation cannot enter, such as fused attention, or loses on its way,
+    as under ``torch.inference_mode``, is a ``ValueError`` that says where and what to do.
 
     Parameters
     ----------
@@ -59,6 +64,9 @@ def lie_derivative(
     output : FeatureRepresentation
         What the transformation is meant to do to the outputs; by default nothing, as for a
         classifier.
+    verify : bool
+        Hold the derivative of two images along a random direction against a finite difference
+        first. Without it, a model that detaches has a Lie derivative of 0.
 
     Returns
     -------
@@ -74,17 +82,24 @@ def lie_derivative(
     (tensor([[2.2500]]), tensor([[4.5000]]))
     """
     check_arguments(model, images, [generator], output)
+    images = images.contiguous()
+    tangent = generator(images)
+    if verify:
+        check_tangents(model, images)
     with torch.no_grad(), forward_mode():
-        outputs, pushed = jvp(model, (images,), (generator(images),))
+        outputs, pushed = jvp(lambda x: model(x.clone()), (images,), (tangent,))
     check_outputs(outputs, images)
     return outputs, pushed - acted(output, generator, outputs, images, "the outputs")
 
 
+@full_precision
 def lie_derivatives(
     model: Model,
     images: Tensor,
     generators: Sequence[Generator],
     output: FeatureRepresentation = TRIVIAL,
+    *,
+    verify: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Return the outputs of a model and their Lie derivatives along several generators.
 
@@ -108,23 +123,20 @@ def lie_derivatives(
     """
     generators = list(generators)
     check_arguments(model, images, generators, output)
+    images = images.contiguous()
+    tangents = torch.stack([generator(images) for generator in generators])
+    if verify:
+        check_tangents(model, images)
+
+    def push(tangent: Tensor) -> tuple[Tensor, Tensor]:
+        """Send one tangent through the model, at a copy that the model may change."""
+        return jvp(lambda x: model(x.clone()), (images,), (tangent,))
 
     with torch.no_grad(), forward_mode():
-        tangents = torch.stack([generator(images) for generator in generators])
-        outputs, pushed = torch.func.vmap(lambda t: jvp(model, (images,), (t,)), out_dims=_SHARED)(
-            tangents
-        )
+        outputs, pushed = torch.func.vmap(push, out_dims=_SHARED)(tangents)
     check_outputs(outputs, images)
     meant = [acted(output, g, outputs, images, "the outputs") for g in generators]
     return outputs, pushed - torch.stack(meant)
-
-
-def jvp(
-    function: Callable[..., Tensor], values: tuple[Tensor, ...], tangents: tuple[Tensor, ...]
-) -> tuple[Tensor, Tensor]:
-    """Return the value of a function and its derivative along tangents."""
-    result = torch.func.jvp(function, values, tangents)
-    return result[0], result[1]
 
 
 def acted(

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from utils._checks import check_choice, check_whole
+from utils._precision import full_precision
 from utils.generators import FeatureRepresentation, Generator
 from utils.lie._checks import Model, check_arguments, check_outputs
+from utils.lie._tangents import check_tangents
 from utils.lie.derivative import TRIVIAL, lie_derivatives
 
 __all__ = ["LocalEquivarianceError", "Scale", "Scores", "local_equivariance_error"]
@@ -51,9 +53,9 @@ class LocalEquivarianceError:
         (``"norm"``) or of their deviations from their mean over the images (``"spread"``), per
         ``units``. All images share this denominator, whose uncertainty is in the standard error,
         to first order.
-    published, published_standard_error : torch.Tensor
-        Shape ``(G,)``: the mean of :math:`a_b^2`, which is the error that Gruver et al. (2023)
-        report; squared units.
+    mean_square, mean_square_standard_error : torch.Tensor
+        Shape ``(G,)``: the mean of :math:`a_b^2`, as Gruver et al. (2023) define the error; squared
+        units. What their released code prints is :func:`~utils.lie.published_error`.
     per_image : torch.Tensor
         Shape ``(G, B)``: the errors :math:`a_b`.
 
@@ -79,8 +81,8 @@ class LocalEquivarianceError:
     absolute_standard_error: Tensor
     relative: Tensor
     relative_standard_error: Tensor
-    published: Tensor
-    published_standard_error: Tensor
+    mean_square: Tensor
+    mean_square_standard_error: Tensor
     per_image: Tensor
 
     def __str__(self) -> str:
@@ -94,6 +96,7 @@ class LocalEquivarianceError:
         return "\n".join(lines)
 
 
+@full_precision
 def local_equivariance_error(
     model: Model,
     images: Tensor,
@@ -143,11 +146,15 @@ def local_equivariance_error(
     check_arguments(model, images, generators, output)
     check_choice(scores, "scores", get_args(Scores))
     check_choice(scale, "scale", get_args(Scale))
-    check_whole(batch_size, "batch_size")
-    measured = model if scores == "logits" else functools.partial(_probabilities, model)
+    batch_size = check_whole(batch_size, "batch_size")
+    measured = model if scores == "logits" else functools.partial(probabilities, model)
     found_outputs, found_errors = [], []
+    for generator in generators:
+        generator(images[:1])
+    # The model itself, since the softmax of a network that is sure hides what is cut.
+    check_tangents(model, images[:batch_size])
     for part in images.split(batch_size):
-        outputs, derivatives = lie_derivatives(measured, part, generators, output)
+        outputs, derivatives = lie_derivatives(measured, part, generators, output, verify=False)
         found_outputs.append(outputs.flatten(1).double())
         found_errors.append(_root_mean_square(derivatives.flatten(2).double()))
     outputs, errors = torch.cat(found_outputs), torch.cat(found_errors, dim=1)
@@ -169,16 +176,17 @@ def local_equivariance_error(
         scale=scale,
         images=len(images),
         absolute=absolute,
-        absolute_standard_error=_standard_error(errors),
+        absolute_standard_error=standard_error(errors),
         relative=absolute / size,
-        relative_standard_error=_standard_error(pull),
-        published=errors.square().mean(dim=1),
-        published_standard_error=_standard_error(errors.square()),
+        relative_standard_error=standard_error(pull),
+        mean_square=errors.square().mean(dim=1),
+        mean_square_standard_error=standard_error(errors.square()),
         per_image=errors,
     )
 
 
-def _probabilities(model: Model, images: Tensor) -> Tensor:
+def probabilities(model: Model, images: Tensor) -> Tensor:
+    """Return the softmax of logits, shape ``(B, K)``."""
     outputs = model(images)
     check_outputs(outputs, images)
     if outputs.ndim != 2:
@@ -193,7 +201,7 @@ def _root_mean_square(values: Tensor) -> Tensor:
     return values.square().mean(dim=-1).sqrt()
 
 
-def _standard_error(values: Tensor) -> Tensor:
+def standard_error(values: Tensor) -> Tensor:
     """Return the standard error of means over the last axis."""
     count = values.shape[-1]
     if count == 1:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from utils._checks import check_choice
+from utils._precision import full_precision
 from utils.generators import FeatureRepresentation, Generator
 from utils.lie._checks import check_arguments
 from utils.lie._diagnosis import diagnose
@@ -94,6 +95,7 @@ class LayerwiseLieDerivative:
         }
 
 
+@full_precision
 def layerwise_lie_derivative(
     model: nn.Module,
     images: Tensor,
@@ -166,6 +168,7 @@ def layerwise_lie_derivative(
     if not tolerance > 0:
         raise ValueError(f"The tolerance is positive, but it is {tolerance!r}.")
     check_choice(method, "method", ("forward", "reverse", None))
+    images = images.contiguous()
     network = Network(model, images, generator, declared_leaves(model, leaves), output)
     outputs, end_to_end = lie_derivative(model, images, generator, output)
     own = {visit.key: visit.own for visit in network.measure()[:-1]}
