@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from utils._checks import check_choice, check_finite
+from utils._precision import full_precision
 from utils.groups import Action, PointPermutations, Representation, character
 from utils.groups.representations import same_group
 
@@ -196,6 +197,7 @@ def _passed(report: EquivarianceReport) -> EquivarianceReport:
     return report
 
 
+@full_precision
 def equivariance_report(
     f: ElementMap,
     x: torch.Tensor,
@@ -207,8 +209,9 @@ def equivariance_report(
 ) -> EquivarianceReport:
     """Measure how equivariant a map is, and pass no judgement.
 
-    Without ``act_out`` the map is checked for invariance. Arguments are those of
-    :func:`assert_equivariant`; a passed check that could not have failed is refused here too.
+    Without ``act_out`` the map is checked for invariance. Autocast is off meanwhile. The
+    arguments are those of :func:`assert_equivariant`; a passed check that could not have failed is
+    refused here too.
 
     Examples
     --------
@@ -224,7 +227,7 @@ def equivariance_report(
     if not 0 < tolerance < 1:
         raise ValueError(f"The tolerance lies between 0 and 1, but it is {tolerance}.")
     maps_in, maps_out = _element_maps(act_in, act_out)
-    if all(_unmoved(x, maps_in[label](x), tolerance) for label in maps_in):
+    if all(_unmoved(x, move(x.clone()), tolerance) for move in maps_in.values()):
         raise ValueError(
             f"None of the {len(maps_in)} given elements moves an input of {name}, so that every "
             f"map would pass; give an element besides the identity and inputs that it moves."
@@ -233,9 +236,9 @@ def equivariance_report(
     scale = float(torch.linalg.vector_norm(expected.double())) / len(x) ** 0.5
     errors, spread = [], _spread(expected, expected)
     for label, move in maps_in.items():
-        actual = _evaluate(f, move(x), len(x), name)
+        actual = _evaluate(f, move(x.clone()), len(x), name)
         spread = max(spread, _spread(actual, expected))
-        target = expected if maps_out is None else maps_out[label](expected)
+        target = expected if maps_out is None else maps_out[label](expected.clone())
         if target.shape != actual.shape:
             raise ValueError(
                 f"The output of {name} moved by {label} has shape {tuple(target.shape)}, but the "
@@ -279,7 +282,7 @@ def _spread(outputs: torch.Tensor, reference: torch.Tensor) -> float:
 
 
 def _evaluate(f: ElementMap, x: torch.Tensor, batch: int, name: str) -> torch.Tensor:
-    output = f(x)
+    output = f(x.clone())  # the map, or the element before it, may work in place
     if not isinstance(output, torch.Tensor) or output.ndim == 0 or len(output) != batch:
         found = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
         raise ValueError(

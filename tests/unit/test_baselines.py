@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, distributions, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from utils.data.mnist import load_small
 from utils.models.baselines import (
@@ -23,8 +24,9 @@ from utils.models.baselines import (
     gaussian_kl,
     negative_elbo,
 )
-from utils.models.rotation_cnn import RotationCNN
+from utils.models.rotation_cnn import RotationCNN, plain_classifier
 from utils.training import Recipe, Task, load_checkpoint, read_manifest, save_checkpoint, train
+from utils.training.presets import EXPERIMENTS
 from utils.training.tasks.digit_vae import DigitVAE
 
 NETWORKS = (PlainCNN, ConvVAE)
@@ -536,3 +538,42 @@ def test_the_task_is_described_and_checked() -> None:
         task(beta=-1.0)
     with pytest.raises(ValueError, match="unknown field 'width'"):
         task(network={"width": 3}).build_model()
+
+
+# -- equal arithmetic
+
+
+def products(network: nn.Module) -> int:
+    """Count the multiplications of one image by hand: weights times places, layer by layer."""
+    found = []
+
+    def count(layer: Any, _: Any, output: Tensor) -> None:
+        places = output[0, 0].numel() if isinstance(layer, nn.Conv2d) else 1
+        found.append(layer.weight.numel() * places)
+
+    layers = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    with torch.no_grad():
+        network(torch.zeros(1, 1, 28, 28))
+    for hook in hooks:
+        hook.remove()
+    return sum(found)
+
+
+def test_the_preset_of_equal_arithmetic_multiplies_as_often_as_c8():
+    """Counted by hand on the C8 network written out, and by PyTorch's counter on e2cnn's own."""
+    presets = EXPERIMENTS["rotated-mnist"].presets
+    c8 = presets["c8"].task().build_model().eval()
+    wide, narrow = (presets[p].task().build_model() for p in ("plain-arithmetic", "plain"))
+    steerable = products(plain_classifier(c8))
+    counted = []
+    for network in (c8, wide.eval()):
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            network(torch.zeros(1, 1, 28, 28))
+        counted.append(counter.get_total_flops() // 2)
+    # The corners of the pixels are read by a function, which only the counter sees in e2cnn's.
+    assert counted[0] - steerable == 29 * 29 * 16
+    assert counted[1] == products(wide)
+    assert abs(products(wide) / counted[0] - 1) < 0.1
+    assert abs(products(narrow.eval()) / counted[0] - 1) > 0.8  # the one of equal parameters
+    assert presets["plain-arithmetic"].task().recipe == presets["c8"].task().recipe

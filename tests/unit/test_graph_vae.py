@@ -402,3 +402,27 @@ def test_codes_that_are_none_are_refused() -> None:
         model.decode(torch.zeros(2, 8, 1))
     with pytest.raises(TypeError, match="floating point"):
         model.decode(torch.zeros(2, 9, 1, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_an_empty_batch_has_no_codes_and_no_graphs(name):
+    model = network(CONFIGS[name])
+    atoms, bonds = (part[:0] for part in molecules())
+    mean, log_variance = model.encode(atoms, bonds)
+    one, _ = model.encode(*(part[:1] for part in molecules()))
+    assert mean.shape == log_variance.shape == (0, *one.shape[1:])
+    assert mean.dtype == one.dtype
+    logits, full = model.decode(mean), model.decode(one)
+    assert [part.shape for part in logits] == [(0, *part.shape[1:]) for part in full]
+    assert logits.most_likely()[1].shape == (0, 9, 9)
+    assert model(atoms, bonds).mean.shape == mean.shape
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_codes_that_are_not_finite_are_not_decoded(name, bad):
+    model = network(CONFIGS[name])
+    codes, _ = model.encode(*molecules())
+    codes[3, 4, 0] = bad
+    with pytest.raises(ValueError, match="The tensor of codes holds NaN or infinite"):
+        model.decode(codes)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from utils._checks import check_whole
 from utils.graphs.dense import MAX_ATOMS, DenseGraphs
 
 __all__ = ["random_permutations", "relabel"]
@@ -20,7 +21,9 @@ def random_permutations(number: int, *, seed: int, slots: int = MAX_ATOMS) -> Te
     >>> random_permutations(2, seed=0, slots=4).sort(-1).values.tolist()
     [[0, 1, 2, 3], [0, 1, 2, 3]]
     """
-    generator = torch.Generator().manual_seed(seed)
+    check_whole(number, "The number of permutations", 0)
+    check_whole(slots, "The number of slots")
+    generator = torch.Generator().manual_seed(check_whole(seed, "The seed", 0, 2**64 - 1))
     keys = torch.rand(number, slots, generator=generator, dtype=torch.float64)
     return keys.argsort(dim=-1, stable=True)
 

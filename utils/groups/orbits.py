@@ -29,7 +29,7 @@ def orbit(x: torch.Tensor, action: Action) -> torch.Tensor:
     """
     check_action(action)
     check_batch(x, action, "x")
-    return torch.stack([action.act(g, x) for g in action.elements()], dim=1)
+    return torch.stack([action.act(g, x.clone()) for g in action.elements()], dim=1)
 
 
 def stabilizer(x: torch.Tensor, action: Action, *, tolerance: float = TOLERANCE) -> torch.Tensor:

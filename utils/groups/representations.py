@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from utils._checks import check_whole
+from utils._precision import full_precision
 from utils.groups._checks import TOLERANCE, read_only
 from utils.groups.action import Action
 from utils.groups.finite import FiniteGroup, SetAction
@@ -102,6 +103,7 @@ class Representation(Action):
         product = self.matrices @ self.matrices.transpose(0, 2, 1)
         return bool(np.abs(product - np.eye(self.dimension)).max() <= TOLERANCE)
 
+    @full_precision
     def act(self, elements: int | torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Return ``rho(g) x`` for ``x`` of shape ``(B, ..., d)`` and one element, or ``B`` of them.
 

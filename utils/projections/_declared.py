@@ -54,6 +54,19 @@ class DrawnCodes(Codes):
     weights: Tensor
 
 
+@dataclass(frozen=True)
+class _Map:
+    """The map of a factory, which goes through pickle and deepcopy by the factory's name."""
+
+    factory: Any
+    extra: tuple[Any, ...]
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """Evaluate the map."""
+        value: Tensor = self.factory.__wrapped__(z, *self.extra)
+        return value
+
+
 def cyclic_codes(copies: int, order: int) -> Codes:
     """C_n shifts ``k`` copies of its regular representation, codes ``(k, n)``."""
     copies = check_whole(copies, "The number of copies")
@@ -109,10 +122,7 @@ def declared(
                 known["weights"] = codes.weights
             extra = () if made_once is None else (made_once(codes),)
 
-            def project(z: Tensor) -> Tensor:
-                """Evaluate the map."""
-                return function(z, *extra)
-
+            project = _Map(factory, extra)
             # A code without ties, which some maps take longer for.
             one = torch.linspace(0, 1, codes.dimension).reshape(1, *codes.shape)
             outputs = project(one).shape[1]

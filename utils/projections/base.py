@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 
 from utils._checks import check_finite, check_float
+from utils._precision import full_precision
 from utils.groups import Action, Group
 
 __all__ = ["InvariantProjection"]
@@ -101,6 +102,7 @@ class InvariantProjection:
         """The group, with its name and order."""
         return self.action.group
 
+    @full_precision
     def __call__(self, z: torch.Tensor) -> torch.Tensor:
         """Project finite ``float32`` or ``float64`` codes, ``(B, *input_shape)`` to ``(B, m)``."""
         self.check_input(z)

@@ -51,7 +51,9 @@ class MessageBlock(nn.Module):
         and, as a fourth row, the average over all that are bonded.
         """
         unit = self.norm(state)
-        sums = torch.bmm(neighbours.to(unit.dtype), unit).reshape(*unit.shape[:2], -1)
+        sums = torch.bmm(neighbours.to(unit.dtype), unit).reshape(
+            *unit.shape[:2], self.neighbours.in_features
+        )
         message = self.own(unit) + self.neighbours(sums) + self.everyone(unit.mean(1, keepdim=True))
         result: Tensor = self.network(state + self.out(functional.gelu(message)))
         return result

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from utils._checks import check_finite
 from utils.graphs import MAX_ATOMS, check_dense
 from utils.models.base import Network
 from utils.models.graph_vae.config import GraphVAEConfig
@@ -127,7 +128,7 @@ class GraphVAE(Network):
         return GraphLogits(slots[..., 0], slots[..., 1:], pairs[..., 0], pairs[..., 1:])
 
     def decode(self, codes: Tensor) -> GraphLogits:
-        """Return the distribution over graphs of each code, floating point, ``(B, 9, d)``."""
+        """Return the distribution over graphs of each code: finite numbers, ``(B, 9, d)``."""
         if not codes.is_floating_point():
             raise TypeError(f"codes must be floating point, not {codes.dtype}")
         d = self.config.latent_channels
@@ -135,6 +136,8 @@ class GraphVAE(Network):
             raise ValueError(
                 f"codes must have shape (B, {MAX_ATOMS}, {d}), not {tuple(codes.shape)}"
             )
+        if codes.numel():
+            check_finite(codes, "The tensor of codes")
         parts = [self._decode(part) for part in codes.split(_CHUNK)]
         return GraphLogits(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
 

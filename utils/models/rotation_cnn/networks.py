@@ -14,6 +14,7 @@ from e2cnn import nn as enn
 from torch import Tensor, nn
 
 from utils._checks import check_choice
+from utils._precision import single_by_default
 from utils.models.base import Network, NetworkConfig, check_images
 from utils.models.rotation_cnn.continuous import ContinuousRotations, NormalisedGates
 from utils.models.rotation_cnn.odd_grid import GRID_SIDE, IMAGE_SIDE, centred_on_odd_grid
@@ -147,6 +148,18 @@ class SteerableNetwork(Network, ABC):
         super().__init__()
         self.config = config
         self.image_type = image
+        # e2cnn keeps its bases in the default type of the first who asks.
+        with single_by_default():
+            self._build(config, image, stages, code, pooled)
+
+    def _build(
+        self,
+        config: SteerableConfig,
+        image: enn.FieldType,
+        stages: Sequence[list[enn.EquivariantModule]],
+        code: enn.FieldType,
+        pooled: int,
+    ) -> None:
         layers = [enn.MaskModule(image, GRID_SIDE, margin=1)]
         before = image
         for number, (stage, side, padding) in enumerate(
