@@ -420,6 +420,6 @@ def test_a_model_without_configuration_is_refused(tmp_path: Path) -> None:
 def test_facts_that_are_not_json_are_refused_before_anything_is_written(
     model: RotationCNN, tmp_path: Path
 ) -> None:
-    with pytest.raises(ValueError, match="JSON compliant"):
+    with pytest.raises(ValueError, match="hold NaN or infinity"):
         save_checkpoint(tmp_path / "net", model, metrics={"accuracy": float("nan")})
     assert not list(tmp_path.iterdir())

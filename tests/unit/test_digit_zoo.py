@@ -128,18 +128,18 @@ def test_other_milestones_are_another_configuration(tmp_path: Path) -> None:
 
 
 def test_runs_from_before_there_were_milestones_continue(tmp_path: Path) -> None:
-    """A record of format 2, which lacks milestones and metrics, is one of format 3."""
+    """A record of format 2, which lacks milestones and metrics, is brought up to date."""
     run(task(), tmp_path / "whole")
     run(task(), tmp_path / "run", minutes=1e-6)
     path = tmp_path / "run" / "run.json"
     record = json.loads(path.read_text())
-    assert record["format"] == 3
+    assert record["format"] == 4
     record["format"] = 2
     del record["configuration"]["recipe"]["milestones"], record["metrics"]
     path.write_text(json.dumps(record))
     assert run(task(), tmp_path / "run").finished
     assert_same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
-    path.write_text(json.dumps({**record, "format": 4}))
+    path.write_text(json.dumps({**record, "format": 5}))
     with pytest.raises(ValueError, match="another version of the book"):
         run(task(), tmp_path / "run")
 

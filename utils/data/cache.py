@@ -180,10 +180,10 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _explain(error: OSError, path: Path) -> CacheError:
+def _explain(error: OSError, path: Path, elsewhere: str | None = None) -> CacheError:
     """Turn an operating system error into one sentence that says what to do."""
     folder = path.parent
-    elsewhere = f"set {CACHE_VARIABLE} to a folder with space that you may write to"
+    elsewhere = elsewhere or f"set {CACHE_VARIABLE} to a folder with space that you may write to"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         text = f"Cannot write {path}: the disk is full; free some space or {elsewhere}."
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -263,7 +263,11 @@ def writable_or_stand_in(directory: str | os.PathLike[str]) -> Path:
 
 
 def write_atomically(
-    path: str | os.PathLike[str], write: Callable[[BinaryIO], object], *, overwrite: bool = True
+    path: str | os.PathLike[str],
+    write: Callable[[BinaryIO], object],
+    *,
+    overwrite: bool = True,
+    elsewhere: str | None = None,
 ) -> str:
     """Write a file so that readers see all of it or nothing, and return its SHA-256.
 
@@ -280,6 +284,9 @@ def write_atomically(
     overwrite : bool
         Whether a file that is already there may be replaced; if not, it is an error, also where
         another process writes it at the same time.
+    elsewhere : str, optional
+        What errors advise to do about a folder that cannot be written to; by default, to choose
+        another cache.
     """
     path = Path(path)
     temporary = _temporary_beside(path)
@@ -298,7 +305,7 @@ def write_atomically(
             else:
                 taken = not _put_where_nothing_is(temporary, path)
     except OSError as error:
-        raise _explain(error, path) from error
+        raise _explain(error, path, elsewhere) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -110,20 +110,39 @@ class Place:
             )
         if hashlib.sha256(text.encode()).hexdigest() != expected:
             raise ValueError(f"{self} is damaged: the SHA-256 of its manifest differs; {_AGAIN}")
-        manifest = json.loads(text)
-        if not isinstance(manifest, dict) or any(key not in manifest for key in _NEEDED):
+        try:
+            manifest = json.loads(text)
+        except ValueError:
+            manifest = None
+        if not _is_manifest(manifest):
             raise ValueError(f"{self} does not hold the manifest of a checkpoint; check the path")
         if manifest["format"] != FORMAT:
             raise ValueError(
                 f"{self} has format {manifest['format']}, but this version of utils reads format "
                 f"{FORMAT}; install the version of the book the checkpoint was made with"
             )
-        if self.name not in (None, manifest["name"]):
+        name = self.path.stem if self.name is None else self.name
+        if name != manifest["name"]:
             raise ValueError(
-                f"{self} is damaged: it holds {manifest['name']} under the name of {self.name}; "
+                f"{self} holds {manifest['name']} under the name of {name}; rename the file, or "
                 f"{_AGAIN}"
             )
         return manifest
+
+
+def _is_manifest(value: Any) -> bool:
+    """Tell whether everything is there that a checkpoint is read by, each in its form."""
+    if not isinstance(value, dict) or any(key not in value for key in _NEEDED):
+        return False
+    model, weights = value["model"], value["weights"]
+    return (
+        isinstance(value["name"], str)
+        and isinstance(weights, dict)
+        and isinstance(weights.get("sha256"), str)
+        and isinstance(model, dict)
+        and isinstance(model.get("config"), dict)
+        and all(isinstance(model.get(key), str) for key in ("class", "config_class"))
+    )
 
 
 # ---------------------------------------------------------------- one network
@@ -138,7 +157,13 @@ def pack(state: Mapping[str, Tensor], facts: Mapping[str, Any], file: str) -> by
     header, data = _split(safetensors.torch.save(dict(state)), file)
     size = len(_start(header)) + len(data)
     stored = {"file": file, "bytes": size, "sha256": _checksum(header, data)}
-    text = json.dumps({**facts, "weights": stored}, ensure_ascii=False, allow_nan=False)
+    try:
+        text = json.dumps({**facts, "weights": stored}, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise ValueError(
+            f"the facts about {file} hold NaN or infinity, or refer to themselves, and a manifest "
+            f"cannot; leave them out"
+        ) from error
     metadata = {"manifest": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
     return _start({"__metadata__": metadata, **header}) + data
 
@@ -187,7 +212,12 @@ def _checksum(header: Mapping[str, Any], data: memoryview) -> str:
 
 def write_bytes(path: Path, content: bytes, *, overwrite: bool = True) -> str:
     """Write all of a file or nothing, and return its SHA-256."""
-    return write_atomically(path, lambda stream: stream.write(content), overwrite=overwrite)
+    return write_atomically(
+        path,
+        lambda stream: stream.write(content),
+        overwrite=overwrite,
+        elsewhere="choose a folder with space that you may write to, such as another --output",
+    )
 
 
 def write_new(path: Path, content: bytes) -> None:

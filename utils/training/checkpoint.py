@@ -63,7 +63,7 @@ def shipped_checkpoints() -> tuple[str, ...]:
     --------
     >>> names = shipped_checkpoints()
     >>> len(names), names[-1]
-    (171, 'rotated-mnist-so2-seed0')
+    (172, 'rotated-mnist-so2-seed0')
     """
     names: list[str] = []
     for path in shipped_directory().glob("*.safetensors"):
@@ -128,6 +128,13 @@ def save_checkpoint(
         file without its metadata).
     """
     path = _weights_path(Path(path))
+    state = stored_state(model, dtype)
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise ValueError(
+                f"{name} holds NaN or infinity as {tensor.dtype}, so {path.name} is not written; "
+                f"train with a smaller learning rate, or store more digits"
+            )
     facts = {
         "format": FORMAT,
         "name": path.stem,
@@ -136,7 +143,7 @@ def save_checkpoint(
         "model": describe_model(model),
         "versions": library_versions(),
     }
-    write_new(path, pack(stored_state(model, dtype), facts, path.name))
+    write_new(path, pack(state, facts, path.name))
     return Place(path).read_manifest()
 
 

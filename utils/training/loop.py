@@ -51,7 +51,7 @@ from utils.training.optimizers import (
     optimizer_tensors,
 )
 from utils.training.recipe import Recipe, require_whole
-from utils.training.record import Record, run_configuration
+from utils.training.record import Record, damaged, run_configuration
 from utils.training.run import Run
 from utils.training.seeding import epoch_generator, mixed_seed
 from utils.training.task import Batch, Split, Task, TaskData
@@ -165,6 +165,12 @@ class _Loop:
             )
         _average_statistics(fabric, self.model)
         values = self._evaluate("validation", epoch)
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise ValueError(
+                    f"the validation {name} is {value} after epoch {epoch + 1}; lower the learning "
+                    f"rate ({recipe.learning_rate:g}), or look at the metric"
+                )
         seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu_began
         entry = {
             "epoch": epoch + 1,
@@ -271,10 +277,17 @@ class _Loop:
         """Continue from what :meth:`_save` left."""
         record, tensors = self.record, self.run.load_state(self.record)
         learned = {key[6:]: tensor for key, tensor in tensors.items() if key.startswith("model.")}
-        self.model.load_checkpoint_state(learned)
-        load_optimizers(self.optimizers, tensors, record.optimizers)
-        for scheduler, state in zip(self.schedulers, record.schedulers, strict=True):
-            scheduler.load_state_dict(state)
+        try:
+            self.model.load_checkpoint_state(learned)
+            load_optimizers(self.optimizers, tensors, record.optimizers)
+            for scheduler, state in zip(self.schedulers, record.schedulers, strict=True):
+                scheduler.load_state_dict(state)
+                if scheduler.last_epoch != min(
+                    record.epoch * self.steps, scheduler.total_steps - 1
+                ):
+                    raise ValueError("a schedule is not where the epoch is")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise damaged(self.run.path, str(error)) from error
         _say(
             self.fabric,
             f"Continuing the run in {self.run.folder} after epoch {record.epoch} of "
@@ -291,11 +304,8 @@ class _Loop:
         """Measure on the test data, write the checkpoint, and mark the run as finished."""
         metrics = self._keep(self.run.checkpoint)
         if self.fabric.is_global_zero:
-            self.record = dataclasses.replace(
-                self.record, status="finished", state=None, metrics=metrics
-            )
-            self.run.write(self.record)
-            self.run.drop_states()
+            done = dataclasses.replace(self.record, status="finished", metrics=metrics)
+            self.record = self.run.supersede(done, None)
         self.fabric.barrier()
         shown = "  ".join(f"{key.replace('_', ' ')} {value:.4f}" for key, value in metrics.items())
         _say(self.fabric, f"Finished: {shown}\nThe checkpoint is {self.run.checkpoint}")
@@ -392,7 +402,7 @@ def train(
     if minutes is not None and not 0 < minutes < math.inf:
         raise ValueError(f"minutes must be positive, not {minutes!r}")
     require_whole(threads, "threads")
-    require_whole(task.seed, "the seed", 0)
+    require_whole(task.seed, "the seed", 0, 2**63 - 1)
     recipe = task.recipe
     accelerator = _find_accelerator(devices, accelerator)
     resume = resume or _own_rank() > 0  # the first process has decided

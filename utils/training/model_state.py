@@ -10,6 +10,7 @@ from typing import Any, TypeGuard, cast, get_type_hints
 from torch import nn
 
 import utils
+from utils._precision import single_by_default
 from utils.models.base import Network, NetworkConfig
 
 __all__ = ["as_network", "build_model", "describe_model"]
@@ -78,7 +79,8 @@ def build_model(
         config = config_class.from_dict(description["config"])
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where} holds a configuration that cannot be used: {error}") from error
-    return cast(Any, model_class)(config)
+    with single_by_default():
+        return cast(Any, model_class)(config)
 
 
 def _config_class(model_class: type[Network], name: str) -> type[NetworkConfig]:

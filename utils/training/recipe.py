@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from utils._checks import check_choice, check_whole
 from utils.training.capabilities import Precision
 
@@ -82,6 +84,7 @@ class Recipe:
         """Check every field, and turn a list of milestones (from JSON) into a tuple."""
         for name in ("epochs", "batch_size"):
             require_whole(getattr(self, name), name)
+            object.__setattr__(self, name, int(getattr(self, name)))
         for name in ("learning_rate", "matrix_learning_rate"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)!r}")
@@ -96,13 +99,15 @@ class Recipe:
         check_choice(self.storage, "storage", get_args(Storage))
         given: Any = self.milestones
         numbers = given if isinstance(given, (tuple, list)) else (None,)
-        whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in numbers)
+        whole = all(
+            isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 1 for n in numbers
+        )
         if not whole or any(a >= b for a, b in itertools.pairwise(numbers)):
             raise ValueError(
                 f"milestones must be increasing whole numbers of at least 1, such as (1, 2, 4), "
                 f"not {given!r}"
             )
-        object.__setattr__(self, "milestones", tuple(numbers))
+        object.__setattr__(self, "milestones", tuple(int(n) for n in numbers))
 
 
 def require_whole(value: Any, what: str, smallest: int = 1, largest: int | None = None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,20 @@ __all__ = ["Record", "run_configuration"]
 
 OTHER = "choose another --output"
 AWAY = f"{OTHER} or move the folder away"
-_FORMAT = 3
+_FORMAT = 4
+
+STATE = re.compile(r"epoch-\d{4,}\.safetensors")
+"""The names of files that hold the state of a run."""
+
+
+def state_file(epoch: int) -> str:
+    """Return the name of the file that holds the state after so many epochs."""
+    return f"epoch-{epoch:04d}.safetensors"
+
+
+def damaged(path: Path, why: str) -> ValueError:
+    """Return the error for a record that cannot be believed."""
+    return ValueError(f"{path} is damaged ({why}), so the run in it cannot be continued; {AWAY}")
 
 
 def _say_what_is_empty(values: dict[str, Any]) -> None:
@@ -33,7 +47,15 @@ def _say_what_is_empty(values: dict[str, Any]) -> None:
         values.setdefault(name, empty)
 
 
-_UPGRADES: Mapping[int, Callable[[dict[str, Any]], None]] = {2: _say_what_is_empty}
+def _say_what_goes(values: dict[str, Any]) -> None:
+    """Format 3 did not name the states that are to be deleted."""
+    values["superseded"] = []
+
+
+_UPGRADES: Mapping[int, Callable[[dict[str, Any]], None]] = {
+    2: _say_what_is_empty,
+    3: _say_what_goes,
+}
 """What makes the values of one format those of the next."""
 
 
@@ -59,6 +81,8 @@ class Record:
         What optimisers and schedules remember beside tensors.
     metrics : dict
         Metrics of the finished network.
+    superseded : list of str
+        Names of the files of earlier states, which are to be deleted.
     """
 
     configuration: dict[str, Any]
@@ -70,6 +94,7 @@ class Record:
     optimizers: list[Any] = dataclasses.field(default_factory=list)
     schedulers: list[Any] = dataclasses.field(default_factory=list)
     metrics: dict[str, float] = dataclasses.field(default_factory=dict)
+    superseded: list[str] = dataclasses.field(default_factory=list)
 
     def to_json(self) -> str:
         """Return the text of ``run.json``."""
@@ -86,12 +111,38 @@ class Record:
                 _UPGRADES[version](values)
                 version += 1
             if version == _FORMAT:
-                return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"{path} is damaged, so the run in it cannot be continued; {AWAY}"
-            ) from error
+                return cls(
+                    **{field.name: values[field.name] for field in dataclasses.fields(cls)}
+                ).agreeing()
+        except KeyError as error:
+            raise damaged(path, f"it lacks {error}") from error
+        except (TypeError, AttributeError) as error:
+            raise damaged(path, "it is no record of a run") from error
+        except json.JSONDecodeError as error:
+            raise damaged(path, "it is no JSON") from error
+        except ValueError as error:
+            raise damaged(path, str(error)) from error
         raise ValueError(f"{path} was written by another version of the book; {OTHER}")
+
+    def agreeing(self) -> Record:
+        """Return the record if its entries agree, or raise a ValueError that says which do not."""
+        epochs, curve = self.configuration["recipe"]["epochs"], self.history
+        if type(self.epoch) is not int or not 0 <= self.epoch <= epochs:
+            raise ValueError(f"its epoch is {self.epoch!r} of {epochs!r}")
+        if [entry["epoch"] for entry in curve] != list(range(1, self.epoch + 1)):
+            raise ValueError(f"its epoch is {self.epoch}, but its history has {len(curve)} entries")
+        finished = self.status == "finished"
+        if not finished and self.status != "unfinished":
+            raise ValueError(f"its status is {self.status!r}")
+        if finished and (self.epoch < epochs or self.state is not None):
+            raise ValueError(f"it is finished after {self.epoch} of {epochs} epochs")
+        if (self.state is None) != (finished or self.epoch == 0):
+            raise ValueError(f"its epoch is {self.epoch}, and its state is {self.state}")
+        if self.state is not None and self.state["file"] != state_file(self.epoch):
+            raise ValueError(f"its epoch is {self.epoch}, but its state is {self.state['file']}")
+        if any(not STATE.fullmatch(name) for name in self.superseded):
+            raise ValueError(f"it would delete {', '.join(self.superseded)}")
+        return self
 
     def check_configuration(self, configuration: Mapping[str, Any], folder: Path) -> None:
         """Refuse a run of another configuration; data that are not loaded yet are passed over."""

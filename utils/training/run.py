@@ -18,7 +18,7 @@ from torch import Tensor
 
 from utils.data.cache import sha256_of
 from utils.training.archive import write_bytes
-from utils.training.record import AWAY, OTHER, Record
+from utils.training.record import AWAY, OTHER, STATE, Record, state_file
 
 __all__ = ["Run"]
 
@@ -56,7 +56,8 @@ class Run:
     def _check_free(self) -> None:
         """Refuse a folder without a record that holds what this run would write."""
         marks = sorted((self.folder / MILESTONES).glob(f"{self.name}-epoch*"))
-        for path in (self.checkpoint, *marks):
+        states = (path for path in self.folder.glob("epoch-*") if STATE.fullmatch(path.name))
+        for path in (self.checkpoint, *marks, *sorted(states)):
             if path.exists():
                 raise ValueError(f"{path} exists and is not replaced; {OTHER}")
 
@@ -99,18 +100,25 @@ class Run:
 
         Returns the record as written, which points to the tensors.
         """
-        path = self.folder / f"epoch-{record.epoch:04d}.safetensors"
-        digest = write_bytes(path, safetensors.torch.save(tensors))
-        record = dataclasses.replace(record, state={"file": path.name, "sha256": digest})
-        self.write(record)
-        self.drop_states(keep=path)
-        return record
+        name = state_file(record.epoch)
+        digest = write_bytes(self.folder / name, safetensors.torch.save(tensors))
+        return self.supersede(record, {"file": name, "sha256": digest})
 
-    def drop_states(self, keep: Path | None = None) -> None:
-        """Delete the states of all epochs, except one."""
-        for path in self.folder.glob("epoch-????.safetensors"):
-            if path != keep:
-                path.unlink(missing_ok=True)
+    def supersede(self, record: Record, state: dict[str, str] | None) -> Record:
+        """Write a record that points to another state, and delete those it pointed to before.
+
+        Nothing else in the folder is touched. The record names what is to go before it goes, so
+        that the next call does what a kill in between has left undone.
+        """
+        before = [] if record.state is None else [record.state["file"]]
+        gone = sorted({*record.superseded, *before} - ({state["file"]} if state else set()))
+        record = dataclasses.replace(record, state=state, superseded=[])
+        if gone:
+            self.write(dataclasses.replace(record, superseded=gone))
+            for name in gone:
+                (self.folder / name).unlink(missing_ok=True)
+        self.write(record)
+        return record
 
     def load_state(self, record: Record) -> dict[str, Tensor]:
         """Return the tensors that the record points to, on the CPU, once their checksum agrees."""
