@@ -37,6 +37,26 @@ document.addEventListener("DOMContentLoaded", () => {
     if (summary.textContent.trim()) summary.removeAttribute("aria-label");
   });
 
+  // Hidden cells that follow one another share one fold, at the first of them.
+  const folds = new Map();
+  document.querySelectorAll("div.cell.tag_hide-input").forEach((cell) => {
+    const before = cell.previousElementSibling;
+    const own = cell.querySelector(":scope > details.hide");
+    if (own) folds.set(cell, own);
+    const shared = folds.get(before);
+    if (!own || !shared || before.querySelector(".cell_output")) return;
+    shared.append(...own.querySelectorAll(":scope > .cell_input"));
+    own.remove();
+    folds.set(cell, shared);
+  });
+  // Who follows a link to a cell wants to see its code.
+  const unfold = () => {
+    const cell = document.getElementById(decodeURIComponent(window.location.hash.slice(1)));
+    folds.get(cell?.closest("div.cell.tag_hide-input"))?.setAttribute("open", "");
+  };
+  unfold();
+  window.addEventListener("hashchange", unfold);
+
   // Works in the bibliography are items of its list.
   document.querySelectorAll(".citation-list > .citation").forEach((work) => {
     work.setAttribute("role", "listitem");

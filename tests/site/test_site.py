@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from site_checks import (
@@ -115,10 +116,10 @@ def test_chapter_has_formulas_and_pictures(
     site: Path, serve: Callable[[Path], str], visit: Visit, name: str
 ) -> None:
     visit.open(f"{serve(site)}{name}.html")
-    assert visit.tab.locator("mjx-container").count() > 0
-    # A companion page may hold nothing but proofs.
-    core = re.match(r"chapters/\d\d_", name)
-    assert visit.tab.locator(".bd-article figure svg[role=img]").count() >= (1 if core else 0)
+    # A companion page may hold nothing but proofs, or nothing but code and tables.
+    least = 1 if re.match(r"chapters/\d\d_", name) else 0
+    assert visit.tab.locator("mjx-container").count() >= least
+    assert visit.tab.locator(".bd-article figure svg[role=img]").count() >= least
 
 
 @pytest.mark.browser
@@ -133,6 +134,33 @@ def test_on_a_phone_no_formula_is_cut_off_and_no_label_too_small(
         visit.tab.wait_for_timeout(200)
         assert visit.tab.evaluate(CLIPPED) == [], f"{width} pixels"
         assert visit.tab.evaluate(SMALL) == 0, f"{width} pixels"
+
+
+REPEATED = """() => [...document.querySelectorAll("div.cell.tag_hide-input")].filter((cell) => {
+  const before = cell.previousElementSibling;
+  return cell.querySelector(":scope > details.hide") && before
+    && before.matches("div.cell.tag_hide-input") && !before.querySelector(".cell_output");
+}).length"""
+
+
+@pytest.mark.browser
+def test_hidden_cells_share_a_fold_that_a_link_to_one_opens(
+    site: Path, serve: Callable[[Path], str], visit: Visit
+) -> None:
+    name = "chapters/09_reading_the_molecular_latent_space"
+    visit.open(f"{serve(site)}{name}.html")
+    page = visit.tab
+    cells = page.locator("div.cell.tag_hide-input")
+    inputs = cells.locator(".cell_input")
+    notebook = nbformat.read(ROOT / f"{name}.ipynb", as_version=4)
+    tagged = [cell for cell in notebook.cells if "hide-input" in cell.metadata.get("tags", ())]
+    assert inputs.count() == len(tagged) > page.locator("details.hide").count()
+    assert page.evaluate(REPEATED) == 0
+    fold = page.locator("details.hide").first
+    assert fold.locator(".cell_input").count() > 1
+    assert fold.get_attribute("open") is None
+    cells.nth(1).evaluate("cell => { cell.id = 'here'; window.location.hash = 'here'; }")
+    page.wait_for_function("() => document.querySelector('details.hide').open")
 
 
 @pytest.mark.browser

@@ -188,6 +188,24 @@ def test_a_slider_carries_its_data_and_a_label():
     assert not re.search(r"https?://(?!www\.w3\.org)", markup)
 
 
+def test_a_plane_says_what_its_axes_and_colours_are():
+    path = np.linspace(0, 1, 10).reshape(5, 2)
+    plain, named = (
+        slider_figure(
+            [PointPanel("Plane", path, path, ["#3a7bd5"] * 5, **more)],
+            list("abcde"),
+            control="Way",
+            alt=ALT,
+        ).html
+        for more in ({}, {"axes": ("first <1>", "second"), "key": ("2 eV", ["#000004"], "9 eV")})
+    )
+    assert re.findall(r"<text[^>]*>([^<]*)", named) == ["first &lt;1&gt;", "second", "2 eV", "9 eV"]
+    assert 'fill="#000004"' in named
+    assert "<text" not in plain
+    heights = [float(re.search(r'viewBox="0 0 240 (\d+)"', m).group(1)) for m in (plain, named)]
+    assert heights[0] == 240 < heights[1]
+
+
 def test_a_slider_with_panels_of_other_lengths_is_refused():
     with pytest.raises(ValueError, match="one image, point or drawing for each"):
         slider_figure(panels(5), ["a", "b"], control="Angle", alt=ALT)

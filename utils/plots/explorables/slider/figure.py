@@ -19,6 +19,7 @@ __all__ = ["DrawingPanel", "ImagePanel", "PointPanel", "slider_figure"]
 
 _Drawn = tuple[str, dict[str, Any]]  # markup for the start, and data for the script
 _SQUARE = 4  # so many panels stand in two rows of two
+_LETTERS = 14  # the height of letters, in units of the square: 9 pixels and more on a phone
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,30 +63,66 @@ class PointPanel:
         Shape (N, 2): the still points.
     colours : Sequence[str]
         N colours for the cloud.
+    axes : tuple of str, optional
+        What the two axes are. With names the panel has axes, and larger and darker dots.
+    key : tuple, optional
+        What the colours mean: the words at the low end, the colours from low to high, the words at
+        the high end.
     """
 
     title: str
     path: NDArray[np.floating]
     cloud: NDArray[np.floating]
     colours: Sequence[str]
+    axes: tuple[str, str] | None = None
+    key: tuple[str, Sequence[str], str] | None = None
 
     def _draw(self) -> _Drawn:
         everything = np.concatenate([self.path, self.cloud])
         cloud = on_square(self.cloud, everything).round(1)
+        radius, opacity = (1.7, 0.45) if self.axes is None else (2.6, 0.8)
         dots = "".join(
-            f'<circle cx="{x:g}" cy="{y:g}" r="1.7" fill="{colour}"/>'
+            f'<circle cx="{x:g}" cy="{y:g}" r="{radius}" fill="{colour}"/>'
             for (x, y), colour in zip(cloud, self.colours, strict=True)
         )
+        frame, height = self._frame()
         path = on_square(self.path, everything).round(1)
         trail = " ".join(f"{x:g},{y:g}" for x, y in path)
         markup = (
             f'<svg role="img" aria-label="{html.escape(self.title, quote=True)}" '
-            f'viewBox="0 0 {SIDE} {SIDE}"><g opacity="0.45">{dots}</g>'
+            f'viewBox="0 0 {SIDE} {height}">{frame}<g opacity="{opacity}">{dots}</g>'
             f'<polyline points="{trail}" fill="none" stroke="currentColor" stroke-opacity="0.55"/>'
             f'<circle class="book-marker" cx="{path[0, 0]:g}" cy="{path[0, 1]:g}" r="6" '
             f'fill="currentColor" stroke="var(--book-paper, #fff)" stroke-width="1.5"/></svg>'
         )
         return markup, {"kind": "point", "path": path.tolist()}
+
+    def _frame(self) -> tuple[str, int]:
+        """Return the axes and the key of the colours, and the height with them."""
+        frame, height = "", SIDE
+        text = f'font-size="{_LETTERS}" fill="currentColor" text-anchor'
+        if self.axes is not None:
+            across, up = map(html.escape, self.axes)
+            frame += (
+                f'<path d="M2 2V{SIDE - 2}H{SIDE - 2}" fill="none" stroke="currentColor"/>'
+                f'<text x="{SIDE - 2}" y="{height + _LETTERS}" {text}="end">{across}</text>'
+                f'<text x="8" y="{_LETTERS}" {text}="start">{up}</text>'
+            )
+            height += _LETTERS + 4
+        if self.key is not None:
+            low, shades, high = self.key
+            width = 80 / len(shades)
+            cells = "".join(
+                f'<rect x="{80 + i * width:g}" y="{height + 6}" width="{width:g}" height="10" '
+                f'fill="{shade}"/>'
+                for i, shade in enumerate(shades)
+            )
+            frame += (
+                f'{cells}<text x="74" y="{height + 16}" {text}="end">{html.escape(low)}</text>'
+                f'<text x="166" y="{height + 16}" {text}="start">{html.escape(high)}</text>'
+            )
+            height += 22
+        return frame, height
 
 
 @dataclass(frozen=True, eq=False)
