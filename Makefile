@@ -17,7 +17,7 @@ DEVELOPERS := $(VENV)/.developers$(if $(GPU),-cuda)
 INDEX := _build/html/index.html
 NB := chapters/*.ipynb
 # The molecules are prepared once on each machine, before a chapter asks for them.
-DATA := $(BIN)/python -c 'from utils.data.qm9 import load_dense; load_dense()'
+DATA := $(BIN)/python -m book._tools.data
 # One thread for each kernel: two chapters run side by side, and sums come out the same.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 SPHINX := PATH="$$(cd "$(BIN)" && pwd):$$PATH" $(BIN)/jupyter-book build . -W -n --keep-going -q
@@ -87,9 +87,7 @@ chapter-new: $(READERS)  ## begin a chapter that passes every check: make chapte
 	@$(THREADS) $(BIN)/python -m book._tools.execute --only "$(N)" --in-place
 
 serve: $(READERS)  ## serve the built site on this machine
-	@test -f $(INDEX) || { echo "error: there is no built site: call make book first"; exit 1; }
-	@echo "== serving on http://127.0.0.1:$(PORT) until you press Ctrl-C"
-	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+	@$(BIN)/python -m book._tools.serve $(PORT)
 
 lab: $(READERS)  ## open the chapters in JupyterLab
 	@$(DATA)

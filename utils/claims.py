@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["KINDS", "Claim", "ClaimError", "claim", "ledger_path", "read_ledger"]
+__all__ = ["KINDS", "Claim", "ClaimError", "claim", "ledger_path", "read_ledger", "read_yaml"]
 
 KINDS = ("headline", "guard")
 """What a band may be: reasoned before the run, or drawn around what was found."""
@@ -134,9 +134,52 @@ def _entry(name: object, fields: object, path: Path) -> Claim:
     return Claim(id=name, low=low, high=high, kind=kind, reason=reason, **text)
 
 
+class _OneOfEach(yaml.SafeLoader):
+    """Reads YAML, and refuses a key that a mapping has twice, which YAML forbids, PyYAML not."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return a mapping, or say which key it has twice and where."""
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in seen:
+                raise ValueError(
+                    f"line {key.start_mark.line + 1} gives the key {key.value!r} a second time, "
+                    "and only one of the two would count; remove or rename one."
+                )
+            seen.add((key.tag, str(key.value)))
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file whose mappings have each key once.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file, in UTF-8.
+
+    Returns
+    -------
+    Any
+        What it holds: mappings, lists, text, numbers; None if it is empty.
+
+    Raises
+    ------
+    ValueError
+        If a mapping has a key twice, or the file is not YAML.
+    """
+    loader = _OneOfEach(path.read_text(encoding="utf-8"))
+    try:
+        return loader.get_single_data()
+    except (ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{path.name}: {' '.join(str(error).split())}") from error
+    finally:
+        loader.dispose()
+
+
 @cache
 def _read(path: Path, _changed_ns: int) -> Mapping[str, Claim]:
-    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    content = read_yaml(path) or {}
     if not isinstance(content, Mapping):
         raise ValueError(f"{path.name}: the ledger must map claim ids to their fields.")
     return MappingProxyType({name: _entry(name, entry, path) for name, entry in content.items()})
@@ -160,7 +203,8 @@ def read_ledger(path: Path | None = None) -> Mapping[str, Claim]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If an entry lacks a field, has an unknown one, or its band is empty.
+        If an id or a field is given twice, or an entry lacks a field, has an unknown one, or its
+        band is empty.
     """
     path = ledger_path() if path is None else Path(path)
     if not path.is_file():

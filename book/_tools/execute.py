@@ -7,6 +7,7 @@ is how an author renews what the repository carries.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -38,7 +39,7 @@ from book._tools.calibration import (
 from book._tools.command import ROOT, CommandError, Option, command, write
 from book._tools.home import home_variables
 from book._tools.outputs import tidy
-from book._tools.sources import chapter_key, chapters
+from book._tools.sources import NotebookError, chapter_key, chapters, read_notebook
 
 STARTUP_TIMEOUT = 300
 
@@ -132,7 +133,7 @@ def execute(
     tuple[NotebookNode, Time, float]
         The executed notebook, its computing time, and peak memory in megabytes.
     """
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read_notebook(path)
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
     client = NotebookClient(
         notebook,
@@ -157,8 +158,7 @@ def execute(
             memory.note_peak()
             used = meter.stop()
     except (CellExecutionError, CellTimeoutError, DeadKernelError, psutil.NoSuchProcess) as error:
-        lines = [line for line in str(error).strip().splitlines() if line.strip()]
-        reason = re.sub(r"\x1b\[[0-9;]*m", "", lines[-1] if lines else type(error).__name__)
+        reason = _reason(error, client.timeout)
         source = notebook.cells[index].source.strip().splitlines()
         raise ChapterError(
             f"{path.name}, code cell {number} (notebook cell {index}), "
@@ -167,6 +167,32 @@ def execute(
     finally:
         megabytes = memory.stop() if memory else 0.0
     return tidy(notebook), used, megabytes
+
+
+def _reason(error: Exception, timeout: float | None) -> str:
+    """Say why a cell ended, in one line."""
+    if isinstance(error, CellTimeoutError):
+        return f"it took longer than the {timeout:.0f} s that a cell may take on this machine"
+    if isinstance(error, DeadKernelError | psutil.NoSuchProcess):
+        return "its kernel died, perhaps for want of memory"
+    lines = [line for line in str(error).strip().splitlines() if line.strip()]
+    return re.sub(r"\x1b\[[0-9;]*m", "", lines[-1] if lines else type(error).__name__)
+
+
+def _kept(copy: Path, record: Path, key: str) -> NotebookNode | None:
+    """Return the executed copy if it is whole and its record is of this key."""
+    try:
+        stored = json.loads(record.read_text(encoding="utf-8"))
+        text = copy.read_text(encoding="utf-8")
+        if (stored["key"], stored["copy"]) == (key, _digest(text)):
+            return nbformat.reads(text, as_version=4)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, nbformat.ValidationError):
+        pass  # absent or damaged, to be made again
+    return None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def refresh(
@@ -203,21 +229,20 @@ def refresh(
     """
     key = chapter_key(path, root)
     copy, record = folder / path.name, folder / f"{path.stem}.json"
-    source = nbformat.read(path, as_version=4)
-    if not force and copy.is_file() and record.is_file():
+    kept = None if force else _kept(copy, record, key)
+    if kept is not None:
+        source = read_notebook(path)
+        outputs = iter(cell for cell in kept.cells if cell.cell_type == "code")
+        for cell in source.cells:
+            if cell.cell_type == "code":
+                done = next(outputs)
+                cell.outputs, cell.execution_count = done.outputs, done.execution_count
+        text = nbformat.writes(tidy(source)) + "\n"
         stored = json.loads(record.read_text(encoding="utf-8"))
-        if stored["key"] == key:
-            outputs = iter(
-                cell for cell in nbformat.read(copy, as_version=4).cells if cell.cell_type == "code"
-            )
-            for cell in source.cells:
-                if cell.cell_type == "code":
-                    done = next(outputs)
-                    cell.outputs, cell.execution_count = done.outputs, done.execution_count
-            text = nbformat.writes(tidy(source)) + "\n"
-            if text != copy.read_text(encoding="utf-8"):
-                write(copy, text)
-            return None
+        if stored["copy"] != _digest(text):
+            write(copy, text)
+            write(record, json.dumps({**stored, "copy": _digest(text)}, indent=1) + "\n")
+        return None
     record.unlink(missing_ok=True)
     on_start()
     notebook, used, megabytes = execute(path, machine_speed=machine_speed)
@@ -228,8 +253,9 @@ def refresh(
         speed=round(used.speed, 3),
         megabytes=round(megabytes),
     )
-    write(copy, nbformat.writes(notebook) + "\n")
-    write(record, json.dumps(asdict(measured), indent=1) + "\n")
+    text = nbformat.writes(notebook) + "\n"
+    write(copy, text)
+    write(record, json.dumps({**asdict(measured), "copy": _digest(text)}, indent=1) + "\n")
     return measured
 
 
@@ -246,7 +272,7 @@ def take_over(path: Path, copy: Path) -> bool:
     bool
         Whether the chapter changed.
     """
-    source, done = (nbformat.read(file, as_version=4) for file in (path, copy))
+    source, done = (read_notebook(file) for file in (path, copy))
     if [cell.source for cell in source.cells] != [cell.source for cell in done.cells]:
         raise ChapterError(f"{path.name} has changed since it was executed: execute it again.")
     text = copy.read_text(encoding="utf-8")
@@ -318,7 +344,7 @@ def main(options: Namespace) -> list[str]:
                 )
             if options.in_place and take_over(path, folder / path.name):
                 say("outputs written to chapters/")
-        except ChapterError as error:
+        except (ChapterError, NotebookError) as error:
             return str(error)
         except CalibrationError as error:
             return f"{path.name}: {error}"

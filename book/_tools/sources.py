@@ -12,9 +12,11 @@ from importlib.util import resolve_name
 from pathlib import Path
 
 import nbformat
-import yaml
+from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
 
 from book._tools.command import ROOT, CommandError
+from utils.claims import read_yaml
 
 PAGE_FILES = ("*.css", "*.html", "*.js")
 
@@ -87,9 +89,41 @@ def imported(code: str, package: str = "", within: Sequence[str] = ("utils",)) -
     return {name for name in names if name.split(".")[0] in within}
 
 
-def _python(cell: str) -> str:
-    """Drop the lines of a cell that are IPython's and not Python's."""
-    return "\n".join(line for line in cell.split("\n") if not re.match(r"\s*[%!]", line))
+class NotebookError(CommandError):
+    """A chapter cannot be read; the message names it and says where."""
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """Read a notebook, or say in a sentence why that is none."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except (ValueError, AttributeError, KeyError, nbformat.ValidationError) as error:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        marks = re.search(r"^(<{7}|>{7}) ", text, re.MULTILINE)
+        why = "it holds the marks of an unfinished merge" if marks else "it is no whole notebook"
+        raise NotebookError(f"{path.name} cannot be read: {why}; mend the file.") from error
+
+
+def code_of(path: Path) -> list[str]:
+    """Return the code of a chapter, cell by cell, with the magics of IPython written as Python.
+
+    A cell that is no Python is refused by its number, unless it is there to show an error.
+    """
+    code: list[str] = []
+    for cell in read_notebook(path).cells:
+        if cell.cell_type == "code":
+            number, source = len(code) + 1, TransformerManager().transform_cell(cell.source)
+            try:
+                ast.parse(source)
+            except SyntaxError as error:
+                if "raises-exception" not in cell.metadata.get("tags", ()):
+                    raise NotebookError(
+                        f"{path.name}, code cell {number}, line {error.lineno}, is no Python: "
+                        f"{error.msg}."
+                    ) from error
+                source = ""
+            code.append(source)
+    return code
 
 
 def files_of(name: str, root: Path = ROOT) -> list[Path]:
@@ -124,7 +158,8 @@ def used_modules(
     list of pathlib.Path
         Files, sorted.
     """
-    waiting = {name for piece in code for name in imported(_python(piece), within=within)}
+    cells = (TransformerManager().transform_cell(piece) for piece in code)
+    waiting = {name for cell in cells for name in imported(cell, within=within)}
     seen: set[Path] = set()
     while waiting:
         for path in set(files_of(waiting.pop(), root)) - seen:
@@ -147,8 +182,7 @@ def chapter_key(path: Path, root: Path = ROOT) -> str:
     beside them, the checkpoints where it reaches the training room, its entries in the ledger of
     claims, and the locked requirements.
     """
-    notebook = nbformat.read(path, as_version=4)
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    code = code_of(path)
     digest = hashlib.sha256(json.dumps([sys.version_info[:2], code]).encode())
     files = used_modules(code, root)
     files += page_files(files)
@@ -160,7 +194,7 @@ def chapter_key(path: Path, root: Path = ROOT) -> str:
             digest.update(file.relative_to(root).as_posix().encode() + b"\0")
             digest.update(file.read_bytes())
     ledger = root / "book" / "claims.yml"
-    entries = (yaml.safe_load(ledger.read_text(encoding="utf-8")) or {}) if ledger.is_file() else {}
+    entries = (read_yaml(ledger) or {}) if ledger.is_file() else {}
     own = {name: entry for name, entry in entries.items() if entry.get("chapter") == path.stem}
     digest.update(json.dumps(own, sort_keys=True, default=str).encode())
     return digest.hexdigest()

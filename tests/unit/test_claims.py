@@ -11,7 +11,7 @@ import pytest
 import torch
 from nbclient import NotebookClient
 
-from utils.claims import ClaimError, claim, ledger_path, read_ledger
+from utils.claims import ClaimError, claim, ledger_path, read_ledger, read_yaml
 
 LEDGER = """
 share-of-ties:
@@ -124,3 +124,54 @@ claim('share-of-ties', 0.25, ledger=Path({str(ledger)!r}))"
     assert [record.metadata["scrapbook"]["name"] for record in records] == ["share-of-ties"]
     (text,) = records[0].data.values()
     assert float(text) == 0.25
+
+
+# ------------------------------------------------------------------ keys given twice
+
+
+def test_a_claim_given_twice_is_refused(ledger):
+    """The second band is wider: it would win, and nobody would see it."""
+    ledger.write_text(LEDGER + LEDGER.replace("high: 0.3", "high: 0.9"))
+    with pytest.raises(ValueError, match=r"claims.yml: line 10 gives the key 'share-of-ties' a"):
+        claim("share-of-ties", 0.5, ledger=ledger)
+
+
+def test_a_field_given_twice_is_refused(ledger):
+    ledger.write_text(LEDGER + "  high: 0.9\n")
+    with pytest.raises(ValueError, match=r"line 9 gives the key 'high' a second time.*one\.$"):
+        claim("share-of-ties", 0.5, ledger=ledger)
+
+
+@pytest.mark.parametrize(
+    "text", ["a: 1\n'a': 2\n", "a: {b: 1, b: 1}\n", "- {x: 1}\n- {y: [{z: 1, z: 2}]}\n"]
+)
+def test_keys_given_twice_anywhere_are_refused(tmp_path, text):
+    path = tmp_path / "file.yml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"file.yml: line \d gives the key"):
+        read_yaml(path)
+
+
+def test_what_is_no_yaml_is_one_sentence(tmp_path):
+    path = tmp_path / "file.yml"
+    path.write_text("a: [1\nb: 2\n")
+    with pytest.raises(ValueError, match=r"^file.yml: [^\n]*$"):
+        read_yaml(path)
+
+
+def test_merged_mappings_and_equal_keys_of_neighbours_are_read(tmp_path):
+    path = tmp_path / "file.yml"
+    path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\n'1': 4\n1: 5\n")
+    assert read_yaml(path) == {"a": {"x": 1, "y": 2}, "b": {"x": 3, "y": 2}, "1": 4, 1: 5}
+    path.write_text("")
+    assert read_yaml(path) is None
+
+
+def test_no_file_of_the_project_gives_a_key_twice(root):
+    """Also those that other programs read, such as the table of contents."""
+    files = [*root.glob("*.y*ml"), *root.glob(".*.y*ml"), *root.glob(".github/**/*.yml")]
+    files += [*root.glob("book/*.yml"), root / "CITATION.cff"]
+    names = {file.name for file in files}
+    assert {"_toc.yml", "_config.yml", "claims.yml", "environment.yml", "test.yml"} <= names
+    for file in files:
+        assert read_yaml(file)

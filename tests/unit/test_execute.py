@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import pytest
 
 from book._tools import execute as tool
 from book._tools.calibration import CalibrationError
+from book._tools.command import write
 from book._tools.execute import ChapterError
-from book._tools.sources import chapter_key, chapters, used_modules
+from book._tools.sources import NotebookError, chapter_key, chapters, used_modules
 
 LEDGER = """
 a-claim: {chapter: 01_a_chapter, low: 0}
@@ -249,3 +251,100 @@ def test_a_machine_that_cannot_be_measured_is_an_error_in_one_sentence(book, mon
     assert capsys.readouterr().err == (
         "error: 01_a_chapter.ipynb: The machine's speed could not be measured.\n"
     )
+
+
+# ---------------------------------------------------------------- what is broken
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("x = 1\nif x\n    y", "code cell 2, line 2, is no Python"),
+        ("<<<<<<< HEAD\nx = 1", "code cell 2, line 1, is no Python"),
+    ],
+)
+def test_code_that_is_no_python_is_named_with_its_chapter(code, said, repository):
+    path = chapter(repository, "1 + 1", code)
+    with pytest.raises(NotebookError, match=re.escape(f"{path.name}, {said}")):
+        refresh(path, repository / "_build", root=repository)
+
+
+def test_magics_and_shell_lines_are_no_faults_of_a_chapter(repository):
+    shell = "files = !echo one\n%matplotlib inline\n" + IMPORTING
+    path = chapter(repository, shell, "%%capture\nprint(3)", "len(files)")
+    assert refresh(path, repository / "_build", root=repository) is not None
+    executed = nbformat.read(repository / "_build" / path.name, as_version=4)
+    assert "1" in executed.cells[-1].outputs[0]["data"]["text/plain"]
+
+
+def test_a_cell_that_shows_a_syntax_error_on_purpose_is_no_fault(repository):
+    path = chapter(repository, "1 +")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[-1].metadata["tags"] = ["raises-exception"]
+    nbformat.write(notebook, path)
+    assert refresh(path, repository / "_build", root=repository) is not None
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("", "it is no whole notebook"),
+        ("{", "it is no whole notebook"),
+        ("[]", "it is no whole notebook"),
+        ('{"cells": [\n<<<<<<< HEAD\n', "it holds the marks of an unfinished merge"),
+    ],
+)
+def test_a_file_that_is_no_notebook_is_named(content, why, repository):
+    path = chapter(repository, "1")
+    path.write_text(content)
+    with pytest.raises(NotebookError, match=f"{path.name} cannot be read: {why}"):
+        refresh(path, repository / "_build", root=repository)
+
+
+def test_a_cell_that_takes_too_long_is_said_to(repository):
+    path = chapter(repository, "import time\ntime.sleep(60)")
+    with pytest.raises(ChapterError, match="it took longer than the 1 s that a cell may take"):
+        execute(path, timeout=1)
+
+
+def test_a_kernel_that_dies_is_said_to(repository):
+    path = chapter(repository, "import os\nos._exit(3)")
+    with pytest.raises(ChapterError, match="its kernel died"):
+        execute(path)
+
+
+@pytest.mark.parametrize("victim", ["copy", "record"])
+@pytest.mark.parametrize("damage", ["", "{", "null", "[]", "altered"])
+def test_what_is_damaged_among_executed_copies_is_made_again(victim, damage, repository):
+    path, folder = chapter(repository, "print(6 * 7)"), repository / "_build"
+    refresh(path, folder, root=repository)
+    copy, record = folder / path.name, folder / f"{path.stem}.json"
+    good = copy.read_text()
+    broken = copy if victim == "copy" else record
+    text = good.replace("42", "43") if victim == "copy" else record.read_text().replace("a", "b")
+    broken.write_text(text if damage == "altered" else damage)
+    assert refresh(path, folder, root=repository) is not None
+    assert copy.read_text() == good
+    assert refresh(path, folder, root=repository) is None
+
+
+def test_many_may_write_one_file(tmp_path):
+    """Each finds it whole, none fails, and nothing is left over."""
+    path, failures = tmp_path / "page.txt", []
+    texts = [str(number) * 20_000 for number in range(8)]
+
+    def work(text: str) -> None:
+        try:
+            for _ in range(20):
+                write(path, text)
+                assert path.read_text() in texts
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(text,)) for text in texts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert [file.name for file in tmp_path.iterdir()] == ["page.txt"]

@@ -27,6 +27,7 @@ OPTIONAL = {
 
 NEEDS: dict[str, str] = {
     "utils._checks": "",
+    "utils._precision": "",
     "utils.groups": "",
     "utils.equivariance": "",
     "utils.quotient": "scipy",

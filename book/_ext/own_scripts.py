@@ -1,0 +1,127 @@
+"""Let no script reach the site in an output, but those of the book's own figures.
+
+A stored output is long and rarely read, and what is in it would run in every reader's browser. An
+output may hold data (an element of the type ``application/json``) and a script that is, but for the
+identifier of its figure, the ``figure.js`` of a folder in ``utils/plots/explorables``. Other
+scripts, event handlers, frames and addresses that run code end the build, which names chapter and
+cell.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+_FIGURES = "utils/plots/explorables"
+_MARKUP = ("text/html", "image/svg+xml", "text/markdown")
+_FRAMES = {"iframe", "frame", "object", "embed", "base", "meta", "form"}
+_SCHEME = re.compile(r"\s*(javascript|vbscript)\s*:|\s*data\s*:\s*text/html", re.IGNORECASE)
+_KERNEL = "application/javascript"
+
+
+def own_scripts(root: Path) -> frozenset[str]:
+    """Return the scripts of the book's figures, with ``"ID"`` where a figure has its identifier."""
+    files = sorted((root / _FIGURES).glob("*/figure.js"))
+    return frozenset(file.read_text(encoding="utf-8").strip() for file in files)
+
+
+class _Finder(HTMLParser):
+    """Collect what would run code, as browsers read the markup."""
+
+    def __init__(self, own: frozenset[str]) -> None:
+        super().__init__()
+        self.own, self.found = own, list[str]()
+        self.script: str | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "script" and given != {"type": "application/json"}:
+            self.script = ""
+            if given:
+                self.found.append(f"a script with {' '.join(given)}")
+        if tag in _FRAMES:
+            self.found.append(f"<{tag}>")
+        for name, value in given.items():
+            if name.startswith("on"):
+                self.found.append(f"{name}=…")
+            elif _SCHEME.match(value):
+                self.found.append(f"{name}={value.strip()[:30]}…")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+
+    def handle_data(self, data: str) -> None:
+        if self.script is not None:
+            self.script += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "script" and self.script is not None:
+            self._judge()
+
+    def close(self) -> None:
+        super().close()
+        if self.script is not None:
+            self._judge()
+
+    def _judge(self) -> None:
+        """Compare a script with the book's, whose only difference is the identifier."""
+        text, self.script = (self.script or "").strip(), None
+        general = re.sub(r'\("[a-z]+-[0-9a-f]{10}"\)', '("ID")', text, count=1)
+        if general not in self.own:
+            self.found.append(f"a script, {' '.join(text.split())[:40]}…")
+
+
+def foreign(markup: str, own: frozenset[str]) -> list[str]:
+    """Name what would run code in a piece of HTML and is not the book's.
+
+    Examples
+    --------
+    >>> foreign('<p onclick="x()">a</p>', frozenset())
+    ['onclick=…']
+    """
+    finder = _Finder(own)
+    finder.feed(markup)
+    finder.close()
+    return finder.found
+
+
+def _text(value: Any) -> str:
+    return "".join(value) if isinstance(value, list) else str(value)
+
+
+def problems(notebook: Mapping[str, Any], own: frozenset[str]) -> Iterator[str]:
+    """Say for each output that would run foreign code which it is."""
+    for number, cell in enumerate(notebook.get("cells", [])):
+        outputs: Iterable[Mapping[str, Any]] = cell.get("outputs", [])
+        for output in outputs:
+            data = output.get("data", {})
+            found = [_KERNEL] if _KERNEL in data else []
+            for kind in _MARKUP:
+                found += foreign(_text(data.get(kind, "")), own)
+            if found:
+                yield f"cell {number} ({cell.get('id', 'without a name')}): {', '.join(found)}"
+
+
+def refuse(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Stop at an output whose code is not the book's (``source-read``)."""
+    if str(app.env.doc2path(docname)).endswith(".ipynb"):
+        found = list(problems(json.loads(source[0]), own_scripts(Path(app.srcdir))))
+        if found:
+            raise ExtensionError(
+                f"{docname} holds outputs that would run code in the reader's browser which no "
+                f"figure of the book made: {'; '.join(found)}. Execute the chapter again, or show "
+                f"the figure with utils.plots."
+            )
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the check, after the executed outputs have been put in place."""
+    app.connect("source-read", refuse, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,110 @@
+"""No output of a chapter brings code into a reader's browser but that of the book's figures."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import yaml
+
+from book._tools.sources import chapters
+from utils.plots import ImagePanel, slider_figure
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "book" / "_ext"))
+
+from own_scripts import foreign, own_scripts, problems  # noqa: E402
+
+OWN = own_scripts(ROOT)
+
+
+@pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
+def test_the_outputs_of_chapters_are_the_books_own(path):
+    assert not list(problems(nbformat.read(path, as_version=4), OWN))
+
+
+def moving() -> str:
+    panel = ImagePanel("a", np.zeros((2, 4, 4)))
+    return slider_figure([panel], ["0", "1"], control="step", alt="An image stays black.").html
+
+
+def test_the_books_figures_pass():
+    assert len(OWN) == len(list((ROOT / "utils/plots/explorables").glob("*/figure.js"))) >= 3
+    shown = moving()
+    assert "<script>" in shown
+    assert foreign(shown, OWN) == []
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<script>alert(1)</script>",
+        "<SCRIPT>alert(1)</SCRIPT>",
+        "<script src='https://example.org/a.js'></script>",
+        "<script type='module'>import('a')</script>",
+        "<script type='application/json' src='a.js'>{}</script>",
+        "<script>unfinished",
+        "<p onclick='f()'>a</p>",
+        "<img src=x onerror=f()>",
+        "<svg onload='f()'><script>f()</script></svg>",
+        "<svg><a href=' JavaScript:f()'>a</a></svg>",
+        "<iframe src='a.html'></iframe>",
+        "<a href='data:text/html,<b>'>a</a>",
+        "<base href='//example.org'>",
+        "<object data='a.swf'></object>",
+    ],
+)
+def test_what_others_put_there_is_found(markup):
+    assert foreign(f"<p>before</p>{markup}", OWN)
+
+
+def test_a_script_that_is_nearly_ours_is_found():
+    shown = moving()
+    changed = shown.replace("(() => {", "(() => { fetch('//example.org');", 1)
+    assert changed != shown
+    assert foreign(changed, OWN)
+    assert foreign(shown.replace("</script></div>", "f()</script></div>"), OWN)
+
+
+def test_an_output_for_the_kernel_s_page_is_found():
+    output = nbformat.v4.new_output("display_data", {"application/javascript": "f()"})
+    html = nbformat.v4.new_output("display_data", {"text/html": "<script>f()</script>"})
+    cells = [nbformat.v4.new_code_cell("1", id=name, outputs=[one])
+             for name, one in (("first", output), ("second", html))]  # fmt: skip
+    found = list(problems(nbformat.v4.new_notebook(cells=cells), OWN))
+    assert [text.split(":")[0] for text in found] == ["cell 0 (first)", "cell 1 (second)"]
+
+
+# ---------------------------------------------------------------- who may write pages
+
+
+def jobs() -> dict[str, dict]:
+    found = {}
+    for path in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
+        workflow = yaml.safe_load(path.read_text())
+        assert workflow["permissions"] == {"contents": "read"}, path.name
+        for name, job in workflow["jobs"].items():
+            found[f"{path.stem}.{name}"] = job
+    return found
+
+
+def test_the_job_that_runs_notebooks_cannot_write_pages():
+    for name, job in jobs().items():
+        writes = {right for right, kind in job.get("permissions", {}).items() if kind == "write"}
+        runs = [
+            step for step in job["steps"] if "run" in step or "checkout" in step.get("uses", "")
+        ]
+        assert not (writes and runs), name
+        assert (writes == {"pages", "id-token"}) == (name == "publish.deploy")
+
+
+def test_actions_are_pinned_by_commit():
+    used = [step["uses"] for job in jobs().values() for step in job["steps"] if "uses" in step]
+    assert used
+    for action in used:
+        version = action.rpartition("@")[2]
+        assert re.fullmatch("[0-9a-f]{40}", version), action
