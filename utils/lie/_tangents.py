@@ -125,7 +125,7 @@ def _compare(model: Model, probe: _Probe) -> tuple[float, float, bool]:
         if agree and not slope.any():
             # What is rounded may be the same one step away. For other images it is not, with a
             # tangent of 0 there, too; what is only dead here, as a ReLU may be, has one there.
-            others = [(model(x), pushed(x)) for x in probe.others()]
+            others = [(model(x.clone()), pushed(x)) for x in probe.others()]
             moved = [value - outputs for value, slope in others if not slope.any()]
             difference = torch.stack([*moved, torch.zeros_like(outputs)]).double()
             rounding = 4 * torch.finfo(outputs.dtype).eps * float(outputs.double().norm())
