@@ -228,6 +228,30 @@ def test_what_is_no_cut_is_not_refused():
         lie_derivative(model, alike, turn)
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "cut",
+    [
+        lambda x: x - x.mean((2, 3), keepdim=True).detach(),
+        lambda x: x + (x.round() - x).detach(),
+    ],
+    ids=["mean", "straight through"],
+)
+def test_a_cut_in_a_network_that_hardly_answers_is_refused(cut, seed):
+    """The outputs are large beside what a step moves, so that rounding might hide the cut."""
+    torch.manual_seed(seed)
+    body, head = nn.Conv2d(1, 4, 3, padding=1), nn.Linear(4, 3)
+    nn.init.constant_(head.bias, 1.0)
+
+    def network(x: Tensor) -> Tensor:
+        return head(body(x).tanh().mean((2, 3)))
+
+    images = torch.rand(4, 1, 16, 16)
+    assert lie_derivative(network, images, generator("rotation"))[1].any()
+    with pytest.raises(ValueError, match="does not see all of the model"):
+        lie_derivative(lambda x: network(cut(x)), images, generator("rotation"))
+
+
 def test_a_decision_and_a_straight_through_rounding_are_refused():
     class Rounding(torch.autograd.Function):
         """Round, and hand the tangent on as if nothing had happened."""

@@ -7,7 +7,7 @@ over lists or NumPy, rounding. The derivative is then 0, or part of it is missin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,10 @@ _TRIES = ((0.1, 4.0), (0.1, 1.0), (1.0, 4.0), (0.1, 0.25), (1.0, 1.0), (1.0, 0.2
 """How far from the images, in units of their contrast, and how long a step, in units of
 eps ** (2 / 3). A network with kinks may differ from its difference at one of them, by the kinks
 that the step crosses; what is cut is missing at all of them."""
+
+_LONG, _ROUGH, _SHARP = 100.0, 0.25, 0.1
+"""Where rounding might be a tenth of the slope, it may stand in for what is cut. Then a step so
+long has to agree as well, but roughly, since it crosses more kinks."""
 
 _FAR = (1.0, -1.0, 4.0, -4.0)
 
@@ -46,8 +50,13 @@ class _Probe:
             return torch.randn(shape, generator=generator, dtype=torch.float64).to(images)
 
         near, white, even = drawn(*images.shape), drawn(*images.shape), drawn(batch, channels, 1, 1)
-        unit = torch.finfo(images.dtype).eps ** (2 / 3)
-        return cls(images + far * contrast * near, contrast * (white + even), step * unit)
+        probe = cls(images + far * contrast * near, contrast * (white + even), step)
+        return replace(probe, step=step * probe.unit)
+
+    @property
+    def unit(self) -> float:
+        """The unit of steps, where neither rounding nor curvature is large."""
+        return float(torch.finfo(self.images.dtype).eps ** (2 / 3))
 
     def moved(self, steps: float) -> Tensor:
         """Return a new tensor, the images after some steps along the direction."""
@@ -57,15 +66,23 @@ class _Probe:
         """Return new tensors, images that are far away."""
         return [self.images + far * self.direction for far in _FAR]
 
-    def difference(self, ahead: Tensor, here: Tensor) -> Tensor:
-        """Return the slope between outputs one step ahead and those here."""
-        return (ahead - here).double() / self.step
+    def difference(self, ahead: Tensor, here: Tensor, steps: float = 1.0) -> Tensor:
+        """Return the slope between outputs some steps ahead and those here."""
+        return (ahead - here).double() / (steps * self.step)
 
-    def agree(self, slope: Tensor, difference: Tensor, value: Tensor) -> bool:
+    def rounding(self, value: Tensor) -> float:
+        """Return how far rounding of the outputs may move the slope over one step."""
+        return 6 * torch.finfo(value.dtype).eps * float(value.double().norm()) / self.step
+
+    def agree(self, slope: Tensor, difference: Tensor, value: Tensor, steps: float = 1.0) -> bool:
         """Tell whether a derivative and a difference are one, up to rounding."""
-        a, b, size = (float(x.double().norm()) for x in (slope - difference, difference, value))
-        rounding = 6 * torch.finfo(value.dtype).eps * size / self.step
-        return a <= _TOLERANCE * max(float(slope.double().norm()), b) + rounding
+        a, b, c = (float(x.double().norm()) for x in (slope - difference, slope, difference))
+        tolerance = _TOLERANCE if steps == 1 else _ROUGH
+        return a <= tolerance * max(b, c) + self.rounding(value) / steps
+
+    def sharp(self, slope: Tensor, value: Tensor) -> bool:
+        """Tell whether rounding is too small to stand in for a slope."""
+        return self.rounding(value) <= _SHARP * float(slope.double().norm())
 
 
 def jvp(
@@ -122,6 +139,10 @@ def _compare(model: Model, probe: _Probe) -> tuple[float, float, bool]:
         check_outputs(outputs, probe.images)
         difference = probe.difference(model(probe.moved(1)), outputs)
         agree = probe.agree(slope, difference, outputs)
+        if agree and slope.any() and not probe.sharp(slope, outputs):
+            steps = _LONG * probe.unit / probe.step
+            difference = probe.difference(model(probe.moved(steps)), outputs, steps)
+            agree = probe.agree(slope, difference, outputs, steps)
         if agree and not slope.any():
             # What is rounded may be the same one step away. For other images it is not, with a
             # tangent of 0 there, too; what is only dead here, as a ReLU may be, has one there.
