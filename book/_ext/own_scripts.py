@@ -2,9 +2,9 @@
 
 A stored output is long and rarely read, and what is in it would run in every reader's browser. An
 output may hold data (an element of the type ``application/json``) and a script that is, but for the
-identifier of its figure, the ``figure.js`` of a folder in ``utils/plots/explorables``. Other
-scripts, event handlers, frames and addresses that run code end the build, which names chapter and
-cell.
+identifier of its figure, the ``figure.js`` of a folder in ``utils/plots/explorables``. Anything
+else that is not on a list, a kind of output, an element, an address, ends the build, which names
+chapter and cell.
 """
 
 from __future__ import annotations
@@ -20,10 +20,79 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 _FIGURES = "utils/plots/explorables"
-_MARKUP = ("text/html", "image/svg+xml", "text/markdown")
-_FRAMES = {"iframe", "frame", "object", "embed", "base", "meta", "form"}
-_SCHEME = re.compile(r"\s*(javascript|vbscript)\s*:|\s*data\s*:\s*text/html", re.IGNORECASE)
-_KERNEL = "application/javascript"
+_MARKUP = ("text/html", "image/svg+xml")
+_ELEMENTS = frozenset(
+    [
+        "b",
+        "br",
+        "canvas",
+        "circle",
+        "clippath",
+        "code",
+        "dd",
+        "defs",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "ellipse",
+        "em",
+        "figcaption",
+        "figure",
+        "g",
+        "i",
+        "image",
+        "img",
+        "input",
+        "label",
+        "lineargradient",
+        "line",
+        "li",
+        "ol",
+        "option",
+        "output",
+        "p",
+        "path",
+        "polygon",
+        "polyline",
+        "pre",
+        "rect",
+        "script",
+        "select",
+        "small",
+        "span",
+        "stop",
+        "strong",
+        "style",
+        "sub",
+        "summary",
+        "sup",
+        "svg",
+        "symbol",
+        "table",
+        "tbody",
+        "td",
+        "text",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "tspan",
+        "u",
+        "ul",
+        "use",
+    ]
+)
+"""What an output may be made of. Where browsers read some other element, its end or a comment
+otherwise than Python does, one of the two would see a script and the other would not."""
+
+_ADDRESSES = {"href", "src", "xlink:href"}
+_ADDRESS = re.compile(r"#[\w.-]+|data:image/(png|jpeg|gif|webp);base64,[\w+/=\s]+")
+_SHEET = re.compile(r"[<\\]|@import|url\(\s*[^#\s]", re.IGNORECASE)
+_CODE = {"srcset", "srcdoc", "action", "formaction", "ping", "background", "poster"}
+_JUDGED = "application/papermill.record/"
+_KINDS = {"text/plain", "text/html", "image/png", "image/jpeg", "image/svg+xml",
+          "application/vnd.plotly.v1+json"}  # fmt: skip
 
 
 def own_scripts(root: Path) -> frozenset[str]:
@@ -39,6 +108,7 @@ class _Finder(HTMLParser):
         super().__init__()
         self.own, self.found = own, list[str]()
         self.script: str | None = None
+        self.sheet = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -46,12 +116,17 @@ class _Finder(HTMLParser):
             self.script = ""
             if given:
                 self.found.append(f"a script with {' '.join(given)}")
-        if tag in _FRAMES:
-            self.found.append(f"<{tag}>")
+        if tag not in _ELEMENTS:
+            self.found.append(f"<{tag[:30]}>")
+        if len(given) < len(attrs):
+            self.found.append(f"<{tag}> with an attribute twice")
+        self.sheet = tag == "style"
         for name, value in given.items():
-            if name.startswith("on"):
+            if name.startswith("on") or not re.fullmatch(r"[a-z][\w:.-]*", name):
                 self.found.append(f"{name}=…")
-            elif _SCHEME.match(value):
+            elif (name in _ADDRESSES and value and not _ADDRESS.fullmatch(value.strip())) or (
+                name in _CODE or (name == "style" and _SHEET.search(value))
+            ):
                 self.found.append(f"{name}={value.strip()[:30]}…")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -60,12 +135,28 @@ class _Finder(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.script is not None:
             self.script += data
+        elif self.sheet and _SHEET.search(data):
+            self.found.append(f"<style> {' '.join(data.split())[:30]}…")
+
+    def handle_comment(self, data: str) -> None:
+        if re.search("[<>]", data):
+            self.found.append("a comment with markup")
+
+    def unknown_decl(self, data: str) -> None:
+        self.found.append(f"<![{data[:30]}")
+
+    def handle_pi(self, data: str) -> None:
+        if not re.fullmatch(r"xml [^<>]*\?", data):
+            self.found.append(f"<?{data[:30]}")
 
     def handle_endtag(self, tag: str) -> None:
+        self.sheet = False
         if tag == "script" and self.script is not None:
             self._judge()
 
     def close(self) -> None:
+        if self.rawdata.strip() and self.script is None:
+            self.found.append("markup without an end")
         super().close()
         if self.script is not None:
             self._judge()
@@ -101,8 +192,8 @@ def problems(notebook: Mapping[str, Any], own: frozenset[str]) -> Iterator[str]:
     for number, cell in enumerate(notebook.get("cells", [])):
         outputs: Iterable[Mapping[str, Any]] = cell.get("outputs", [])
         for output in outputs:
-            data = output.get("data", {})
-            found = [_KERNEL] if _KERNEL in data else []
+            data = output.get("data") or {}
+            found = [kind for kind in data if kind not in _KINDS and not kind.startswith(_JUDGED)]
             for kind in _MARKUP:
                 found += foreign(_text(data.get(kind, "")), own)
             if found:

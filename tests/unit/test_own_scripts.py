@@ -56,6 +56,21 @@ def test_the_books_figures_pass():
         "<a href='data:text/html,<b>'>a</a>",
         "<base href='//example.org'>",
         "<object data='a.swf'></object>",
+        "<img/src=x/onerror=f()>",
+        "<img src=x onerror=f() ",
+        "<svg><style><img src=x onerror=f()></style></svg>",
+        "<style>@import '//example.org/a.css'</style>",
+        "<a href='java&#9;script:f()'>a</a>",
+        "<a href='data:image/svg+xml,<svg onload=f()>'>a</a>",
+        "<!--><script>f()</script>-->",
+        "<!-- --!><script>f()</script> -->",
+        "<![CDATA[><script>f()</script>]]>",
+        "<script type='text/javascript' type='application/json'>f()</script>",
+        "<noscript><p title='</noscript><img src=x onerror=f()>'></noscript>",
+        "<svg><set attributeName=onmouseover to='f()'/></svg>",
+        "<svg><use href='data:image/svg+xml,<svg/>'/></svg>",
+        "<link rel=stylesheet href='//example.org/a.css'>",
+        "<img srcset='//example.org/a.png'>",
     ],
 )
 def test_what_others_put_there_is_found(markup):
@@ -77,6 +92,15 @@ def test_an_output_for_the_kernel_s_page_is_found():
              for name, one in (("first", output), ("second", html))]  # fmt: skip
     found = list(problems(nbformat.v4.new_notebook(cells=cells), OWN))
     assert [text.split(":")[0] for text in found] == ["cell 0 (first)", "cell 1 (second)"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/latex", "text/markdown", "TEXT/HTML", "text/javascript", "application/xhtml+xml"]
+)
+def test_a_kind_of_output_that_no_figure_has_is_found(kind):
+    output = nbformat.v4.new_output("display_data", {kind: "<script>f()</script>"})
+    cell = nbformat.v4.new_code_cell("1", outputs=[output])
+    assert list(problems(nbformat.v4.new_notebook(cells=[cell]), OWN))
 
 
 # ---------------------------------------------------------------- who may write pages
