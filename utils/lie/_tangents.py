@@ -170,6 +170,7 @@ def _place(model: Model, probe: _Probe) -> str:
             """Return a hook that notes what a layer returns."""
 
             def hook(_: nn.Module, __: tuple, result: object) -> None:
+                """Note the name, the value and the tangent of an output."""
                 tensor = getattr(result, "tensor", result)
                 if isinstance(tensor, Tensor) and tensor.is_floating_point():
                     value, tangent = forward_ad.unpack_dual(tensor)

@@ -201,6 +201,7 @@ def sample_shares(
     weights = np.array(list(kinds.values()))
 
     def share(part: int, of: int) -> Share:
+        """Divide two of the totals, with the jackknife error of the quotient."""
         with np.errstate(invalid="ignore", divide="ignore"):
             value = total[part] / total[of]
             without = np.where(weights > 0, left[:, part] / left[:, of], 0.0)

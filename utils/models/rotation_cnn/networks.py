@@ -137,6 +137,7 @@ class SteerableNetwork(Network, ABC):
     # fresh pages: with C_16, half as much time again for 256 rows as for 64.
     _rows: ClassVar[int] = 64
 
+    @single_by_default()  # e2cnn keeps its bases in the default type of the first who asks
     def __init__(
         self,
         config: SteerableConfig,
@@ -148,18 +149,6 @@ class SteerableNetwork(Network, ABC):
         super().__init__()
         self.config = config
         self.image_type = image
-        # e2cnn keeps its bases in the default type of the first who asks.
-        with single_by_default():
-            self._build(config, image, stages, code, pooled)
-
-    def _build(
-        self,
-        config: SteerableConfig,
-        image: enn.FieldType,
-        stages: Sequence[list[enn.EquivariantModule]],
-        code: enn.FieldType,
-        pooled: int,
-    ) -> None:
         layers = [enn.MaskModule(image, GRID_SIDE, margin=1)]
         before = image
         for number, (stage, side, padding) in enumerate(
