@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from utils.lie import generator, lie_derivative, lie_derivatives, standard_generators
+from utils.models.rotation_cnn import RotationCNN
 
 
 class Attention(nn.Module):
@@ -176,6 +177,31 @@ def test_time_against_double_backward(kind):
         f"ratio {fast / slow:.2f}"
     )
     assert fast < 1.2 * slow
+
+
+SMALL = {"tiny": 80, "cnn": 25, "C_8": 9}
+
+
+@pytest.mark.parametrize(("count", "most"), [(64, 1.35), (256, 1.25)])
+@pytest.mark.parametrize("kind", SMALL)
+def test_what_the_check_of_tangents_costs(kind, count, most):
+    """One flow; the fewer images and the smaller the network, the more of the time is its start.
+
+    By itself, one more run on two images, the check took half of the time of the smallest network.
+    """
+    torch.manual_seed(0)
+    tiny = nn.Sequential(
+        nn.Conv2d(1, 4, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(576, 5)
+    )
+    model = {"tiny": lambda: tiny, "cnn": lambda: network("cnn"), "C_8": RotationCNN}[kind]().eval()
+    images, turn = digits(count), generator("rotation")
+    with_check, without = best_times(
+        lambda: lie_derivative(model, images, turn),
+        lambda: lie_derivative(model, images, turn, verify=False),
+        SMALL[kind],
+    )
+    print(f"\n{kind}, {count} images: {1000 * without:.1f} ms, checked {with_check / without:.2f}")
+    assert with_check / without <= most
 
 
 def preparation(kind: str) -> str:

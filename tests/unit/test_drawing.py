@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 from rdkit import Chem
 
@@ -56,3 +57,14 @@ def test_points_belong_to_slots_and_not_to_atoms():
 
 def test_an_own_atom_is_not_in_the_way():
     assert molecules.atoms_on_bonds(Chem.MolFromSmiles("CCCCO")) == []
+
+
+def test_a_size_may_be_numpys():
+    molecule = Chem.MolFromSmiles("CCO")
+    size = (np.int64(120), np.int32(90))
+    assert molecules.draw(molecule, size=size) == molecules.draw(molecule, size=(120, 90))
+    assert "width='120px'" in molecules.draw(molecule, size=tuple(np.array([120, 90])))
+    with pytest.raises(ValueError, match="at least 20"):
+        molecules.draw(molecule, size=(np.int64(10), 90))
+    with pytest.raises(TypeError, match="is an integer"):
+        molecules.draw(molecule, size=(120.5, 90))

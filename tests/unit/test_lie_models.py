@@ -5,6 +5,7 @@ The numbers of the released code are stored, and compared with to rounding.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 
@@ -285,6 +286,142 @@ def test_a_model_that_draws_is_refused():
             lambda x: torch.from_numpy(x.detach().numpy()), torch.rand(3, 1, 5, 5),
             generator("rotation"),
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("ends", [(0.0, 1.0), (-1.0, 3.0)])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        lambda x: torch.tanh(x.flatten(1)[:, :40]),
+        lambda x: x.flatten(1).sort(1)[0],
+        lambda x: 0 * x.flatten(1)[:, :3] + 1,
+        lambda x: x.flatten(1)[:, :9].round(),
+    ],
+    ids=["smooth", "ties", "constant", "decision"],
+)
+def test_a_model_never_sees_what_is_out_of_the_range_of_its_images(ends, rest):
+    """A model may check its input; the digits' own values are 0 over most of the image."""
+    low, high = ends
+    images = torch.full((4, 1, 12, 12), low)
+    images[:, :, 3:9, 3:9] = low + (high - low) * torch.rand(4, 1, 6, 6)
+    images[0, 0, 5, 5] = high
+    calls = []
+
+    def ranged(x: Tensor) -> Tensor:
+        calls.append(len(x))
+        assert low <= x.min(), "too dark"
+        assert x.max() <= high, "too bright"
+        return rest(x)
+
+    with contextlib.suppress(ValueError):
+        lie_derivative(torch.no_grad()(ranged), images, generator("rotation"))
+    assert len(calls) >= 2
+
+
+class Doubling(torch.autograd.Function):
+    """Double, in a class that knows backward differentiation alone."""
+
+    @staticmethod
+    def forward(ctx: object, x: Tensor) -> Tensor:
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx: object, slope: Tensor) -> Tensor:
+        return 2 * slope
+
+
+class DoublingWithContext(Doubling):
+    """The same in the newer style, without a forward derivative still."""
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return 2 * x
+
+    @staticmethod
+    def setup_context(ctx: object, inputs: object, output: object) -> None: ...
+
+
+@pytest.mark.parametrize("function", [Doubling, DoublingWithContext])
+def test_a_function_without_a_forward_derivative_is_named_with_its_layer(function):
+    class Doubled(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return function.apply(x)
+
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Sequential(nn.ReLU(), Doubled())).eval()
+    said = r"Layer '1\.1', a Doubled, calls a torch.autograd.Function"
+    for measure in measured(model, torch.rand(2, 1, 28, 28))[:5]:
+        with pytest.raises(ValueError, match=said):
+            measure()
+    with pytest.raises(ValueError, match=r"A Doubled calls a torch\.autograd\.Function"):
+        lie_derivative(lambda x: model(x), torch.rand(2, 1, 28, 28), generator("rotation"))
+
+
+SATURATED = [torch.sigmoid, torch.tanh, lambda x: x.softmax(1), nn.functional.hardtanh]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("last", SATURATED)
+def test_a_saturated_network_is_no_cut_and_a_decision_is_one(last, dtype):
+    torch.manual_seed(0)
+    body = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(400, 5)).to(dtype)
+    images, turn = torch.rand(4, 1, 12, 12, dtype=dtype), generator("rotation")
+    for factor in (1e3, 1e6):
+        assert lie_derivative(lambda x: last(body(x)), factor * images, turn)[1].isfinite().all()
+        for cut in (lambda x: (body(x) > 0).to(dtype), lambda x: last(body(x).round().sign())):
+            with pytest.raises(ValueError, match="does not see all of the model"):
+                lie_derivative(cut, factor * images, turn)
+    with pytest.raises(ValueError, match="does not see all of the model"):
+        lie_derivative(lambda x: (x.flatten(1)[:, :3] ** 2 > 0.5).to(dtype), images, turn)
+
+
+LOOKING = {
+    "batch mean": lambda x: x - x.mean(0),
+    "first image": lambda x: x - 0.5 * x[:1],
+    "last image": lambda x: x - 0.5 * x[-1:],
+    "brightest": lambda x: x * (1 + (x.sum((1, 2, 3), True) == x.sum((1, 2, 3), True).max())),
+    "neighbour": lambda x: x + x.roll(1, 0),
+    "batch norm": lambda x: (x - x.mean(0)) / (0.1 + x.std(0)),
+}
+
+
+@pytest.mark.parametrize("name", LOOKING)
+def test_images_that_look_at_one_another_see_no_others(name):
+    """What the check tries does not stand among them."""
+    model, images = Cutting("nothing").eval().double(), torch.rand(5, 1, 28, 28).double()
+    turn = generator("rotation")
+
+    def looking(x: Tensor) -> Tensor:
+        return model(LOOKING[name](x))
+
+    found = lie_derivative(looking, images, turn)
+    plain = lie_derivative(looking, images, turn, verify=False)
+    for one, other in zip(found, plain, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+
+
+def test_a_cut_between_images_is_refused():
+    model, images = Cutting("nothing").eval(), torch.rand(5, 1, 28, 28)
+    for cut in (
+        lambda x: model(x - x.mean(0).detach()),
+        lambda x: model(x + (x - x.mean(0)).detach()),
+        lambda x: model((x - x.mean(0)) / x.std(0).detach()),
+    ):
+        with pytest.raises(ValueError, match="does not see all of the model"):
+            lie_derivative(cut, images, generator("rotation"))
+
+
+@pytest.mark.parametrize("flows", [1, 2])
+def test_the_check_rides_along_in_the_run(flows):
+    """Two calls of the model: one image alone, and all images with it."""
+    model, images, rows = Cutting("nothing").eval(), torch.rand(9, 1, 28, 28), []
+
+    def counted(x: Tensor) -> Tensor:
+        rows.append(len(x))
+        return model(x)
+
+    moves = [generator("rotation"), generator("scale")][:flows]
+    local_equivariance_error(counted, images, moves, scores="probabilities", batch_size=6)
+    assert rows == [3, 7, 3]
 
 
 class InPlace(Cutting):

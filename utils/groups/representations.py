@@ -110,7 +110,7 @@ class Representation(Action):
         The matrices act on the last axis; all axes between it and the batch are copies.
         """
         index = self.check_numbers(elements, x)
-        chosen = self.matrices[index.cpu().numpy()]
+        chosen = self.matrices[index.tolist()]
         matrices = torch.tensor(chosen, dtype=x.dtype, device=x.device)
         if index.ndim == 0:
             return x @ matrices.T

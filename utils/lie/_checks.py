@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
@@ -94,7 +95,7 @@ def check_outputs(outputs: object, images: Tensor) -> None:
 
 
 @contextlib.contextmanager
-def forward_mode() -> Iterator[None]:
+def forward_mode(model: object = None) -> Iterator[None]:
     """Say in one sentence what to do if forward-mode differentiation stops inside a model."""
     try:
         yield
@@ -102,6 +103,12 @@ def forward_mode() -> Iterator[None]:
         message = str(error)
         if "forward AD" in message and "scaled_dot_product" in message:
             said = f"The model calls fused attention; {_MATH}, or write the attention out."
+        elif "autograd.Function" in message:
+            said = (
+                f"{_stopped_in(error, model)} calls a torch.autograd.Function without what "
+                f"forward mode needs, the static methods setup_context and jvp; add them, or write "
+                f"the step in plain tensor operations."
+            )
         elif "forward AD" in message:
             step = message.partition("forward AD with ")[2].split(" ")[0] or "an operation"
             said = f"The model calls {step}; write this step in plain tensor operations."
@@ -115,3 +122,15 @@ def forward_mode() -> Iterator[None]:
         else:
             raise
         raise ValueError(f"Forward-mode differentiation cannot enter the model. {said}") from error
+
+
+def _stopped_in(error: Exception, model: object) -> str:
+    """Name the innermost layer that was running when an error was raised."""
+    frames = (frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__))
+    inner = next((one for one in reversed(list(frames)) if isinstance(one, nn.Module)), None)
+    if inner is None:
+        return "It"
+    owner = model if isinstance(model, nn.Module) else getattr(model, "__self__", None)
+    modules = owner.named_modules() if isinstance(owner, nn.Module) else ()
+    name = next((name for name, module in modules if module is inner), "")
+    return f"Layer {name!r}, a {type(inner).__name__}," if name else f"A {type(inner).__name__}"

@@ -20,7 +20,7 @@ tangent, by one call of :func:`torch.func.jvp`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -29,7 +29,7 @@ from torch import Tensor
 from utils._precision import full_precision
 from utils.generators import FeatureRepresentation, Generator, Trivial
 from utils.lie._checks import Model, check_arguments, check_outputs, forward_mode
-from utils.lie._tangents import check_tangents, jvp
+from utils.lie._tangents import jvp, verified
 
 __all__ = ["lie_derivative", "lie_derivatives"]
 
@@ -84,11 +84,7 @@ def lie_derivative(
     check_arguments(model, images, [generator], output)
     images = images.contiguous()
     tangent = generator(images)
-    if verify:
-        check_tangents(model, images)
-    with torch.no_grad(), forward_mode():
-        outputs, pushed = jvp(lambda x: model(x.clone()), (images,), (tangent,))
-    check_outputs(outputs, images)
+    outputs, pushed = _pushed(model, images, tangent, verify)
     return outputs, pushed - acted(output, generator, outputs, images, "the outputs")
 
 
@@ -123,20 +119,51 @@ def lie_derivatives(
     """
     generators = list(generators)
     check_arguments(model, images, generators, output)
+    return derivatives_after(model, images, generators, output, verify=verify)
+
+
+def derivatives_after(
+    model: Model,
+    images: Tensor,
+    generators: Sequence[Generator],
+    output: FeatureRepresentation,
+    step: Callable[[Tensor], Tensor] | None = None,
+    *,
+    verify: bool,
+) -> tuple[Tensor, Tensor]:
+    """Return what :func:`lie_derivatives` does, for a model with one more step after it.
+
+    The model is verified without the step: the softmax of a network that is sure hides what is cut.
+    """
     images = images.contiguous()
     tangents = torch.stack([generator(images) for generator in generators])
-    if verify:
-        check_tangents(model, images)
-
-    def push(tangent: Tensor) -> tuple[Tensor, Tensor]:
-        """Send one tangent through the model, at a copy that the model may change."""
-        return jvp(lambda x: model(x.clone()), (images,), (tangent,))
-
-    with torch.no_grad(), forward_mode():
-        outputs, pushed = torch.func.vmap(push, out_dims=_SHARED)(tangents)
-    check_outputs(outputs, images)
+    outputs, pushed = _pushed(model, images, tangents, verify)
+    if step is not None:
+        primal = outputs
+        outputs, pushed = torch.func.vmap(
+            lambda slope: jvp(step, (primal,), (slope,)), out_dims=_SHARED
+        )(pushed)
     meant = [acted(output, g, outputs, images, "the outputs") for g in generators]
     return outputs, pushed - torch.stack(meant)
+
+
+def _pushed(model: Model, images: Tensor, tangents: Tensor, verify: bool) -> tuple[Tensor, Tensor]:
+    """Send the tangents of one flow, or of several at once, through a model."""
+
+    def run(images: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:
+        """Return outputs and derivatives, at a copy that the model may change."""
+
+        def push(tangent: Tensor) -> tuple[Tensor, Tensor]:
+            """Send one tangent through the model."""
+            return jvp(lambda x: model(x.clone()), (images,), (tangent,))
+
+        several = tangents.ndim > images.ndim
+        with torch.no_grad(), forward_mode(model):
+            found = torch.func.vmap(push, out_dims=_SHARED)(tangents) if several else push(tangents)
+        check_outputs(found[0], images)
+        return found
+
+    return verified(model, images, tangents, run) if verify else run(images, tangents)
 
 
 def acted(

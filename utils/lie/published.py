@@ -20,8 +20,7 @@ from utils._checks import check_choice, check_whole
 from utils._precision import full_precision
 from utils.generators import generator
 from utils.lie._checks import Model, check_arguments
-from utils.lie._tangents import check_tangents
-from utils.lie.derivative import TRIVIAL, lie_derivatives
+from utils.lie.derivative import TRIVIAL, derivatives_after
 from utils.lie.errors import probabilities, standard_error
 
 __all__ = ["PublishedError", "PublishedFlow", "published_error"]
@@ -117,10 +116,9 @@ def published_error(
             f"images have shape {tuple(images.shape)}."
         )
     half = (images.shape[2] - 1) / 2
-    check_tangents(model, images[:batch_size])
     parts = [
-        lie_derivatives(lambda x: probabilities(model, x), part, chosen, verify=False)[1]
-        for part in images.split(batch_size)
+        derivatives_after(model, part, chosen, TRIVIAL, probabilities, verify=number == 0)[1]
+        for number, part in enumerate(images.split(batch_size))
     ]
     scales = torch.tensor([half if flow in _HALVES else 1.0 for flow in flows]).double()
     errors = torch.cat(parts, dim=1).double().abs().mean(dim=2) * scales[:, None].to(images.device)

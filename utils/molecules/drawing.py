@@ -287,9 +287,10 @@ def _colours(
 
 def _drawer(size: tuple[int, int], columns: int, rows: int) -> rdMolDraw2D.MolDraw2DSVG:
     """Return a drawer for a grid of cells of one size, its options set for light and dark."""
-    if len(size) != 2 or min(size) < 20:
+    if len(size) != 2:
         raise ValueError(f"size is (width, height) in pixels, each at least 20, not {size}.")
-    drawer = rdMolDraw2D.MolDraw2DSVG(columns * size[0], rows * size[1], *size)
+    width, height = (check_whole(side, "A side of size, in pixels,", 20) for side in size)
+    drawer = rdMolDraw2D.MolDraw2DSVG(columns * width, rows * height, width, height)
     options: Any = drawer.drawOptions()
     black = (0.0, 0.0, 0.0)
     options.updateAtomPalette(

@@ -17,8 +17,16 @@ def check_pair(x: torch.Tensor, y: torch.Tensor, action: Action, names: str) -> 
             f"{action.group.name} changes distances (its matrices are not orthogonal)."
         )
     first, second = names.split()
-    check_batch(x, action, first)
-    check_batch(y, action, second)
+    try:
+        check_batch(x, action, first)
+        check_batch(y, action, second)
+    except RuntimeError as error:
+        if "vmap" not in str(error):
+            raise
+        raise ValueError(
+            "Which copy of a code is nearest depends on its values, which torch.func.vmap hides; "
+            "leave vmap out and give all codes as one batch, or loop over batches."
+        ) from error
     if x.shape[1:] != y.shape[1:]:
         raise ValueError(
             f"The codes in {first} and {second} must have one shape, but they have "

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import torch
 from scipy.spatial.distance import cdist
 from torch.autograd import forward_ad
@@ -29,19 +34,95 @@ def settled(distance: torch.Tensor, size: torch.Tensor, dtype: torch.dtype) -> t
     return torch.where(distance > 8 * torch.finfo(dtype).eps * size, distance, distance.detach())
 
 
+def ordered(x: torch.Tensor) -> torch.Tensor:
+    """Sort the rows: by NumPy, or by PyTorch where somebody asks for derivatives."""
+    if forward_ad.unpack_dual(x).tangent is None:
+        with contextlib.suppress(RuntimeError, TypeError):  # what NumPy cannot hold
+            return torch.from_numpy(np.sort(x.numpy(), axis=1))
+    return x.sort().values
+
+
 def all_distances(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Return the Euclidean distances of all rows of ``x`` and ``y``, ``float64``.
 
-    They come from differences, not from scalar products, so that nothing cancels: by SciPy, or by
-    PyTorch where somebody asks for derivatives.
+    They come from differences, not from scalar products, so that nothing cancels, and may be
+    differentiated forwards, backwards and again.
     """
-    if any(
-        one.requires_grad
-        or one.device.type != "cpu"
-        or forward_ad.unpack_dual(one).tangent is not None
-        for one in (x, y)
-    ):
-        return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
-    distances = torch.empty(len(x), len(y), dtype=torch.float64)
-    cdist(x.numpy(), y.numpy(), out=distances.numpy())
-    return distances
+    return _Distances.apply(x, y)
+
+
+class _Distances(torch.autograd.Function):
+    """All distances; derivatives in the memory of the distances, since no difference is kept."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Take SciPy's distances, on another device PyTorch's."""
+        if x.device.type != "cpu":
+            return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
+        distances = torch.empty(len(x), len(y), dtype=torch.float64)
+        cdist(x.detach().numpy(), y.detach().numpy(), out=distances.numpy())
+        return distances
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        """Keep the rows."""
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, slopes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pull along the unit vectors between the rows, about their mean, where less cancels."""
+        x, y = (rows - ctx.saved_tensors[1].detach().mean(dim=0) for rows in ctx.saved_tensors)
+        pull = slopes * _inverse(_Distances.apply(x, y))
+        return (
+            pull.sum(dim=1, keepdim=True) * x - pull @ y,
+            pull.sum(dim=0)[:, None] * y - pull.T @ x,
+        )
+
+    @staticmethod
+    def jvp(ctx: Any, moved_x: torch.Tensor, moved_y: torch.Tensor) -> torch.Tensor:
+        """Move along the unit vectors between the rows."""
+        x, y = (rows - ctx.saved_tensors[1].detach().mean(dim=0) for rows in ctx.saved_tensors)
+        moved_x, moved_y = (
+            torch.zeros_like(rows) if moved is None else moved
+            for rows, moved in ((x, moved_x), (y, moved_y))
+        )
+        own = (x * moved_x).sum(dim=1)[:, None] + (y * moved_y).sum(dim=1)
+        return (own - moved_x @ y.T - x @ moved_y.T) * _inverse(_Distances.apply(x, y))
+
+
+def _inverse(distances: torch.Tensor) -> torch.Tensor:
+    """Return one over distances, and 0 where they are 0."""
+    return torch.where(distances > 0, 1 / distances.where(distances > 0, 1.0), 0.0)
+
+
+def chosen(
+    choose: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], x: torch.Tensor, y: torch.Tensor
+) -> torch.Tensor:
+    """Return whole numbers that a function outside of PyTorch finds, without a derivative."""
+    return _Chosen.apply(choose, x, y)
+
+
+class _Chosen(torch.autograd.Function):
+    """Show a function the values themselves, whatever PyTorch transforms."""
+
+    @staticmethod
+    def forward(choose: Callable, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Call the function."""
+        return choose(x.detach(), y.detach())
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: torch.Tensor) -> None:
+        """Say that a choice has no derivative."""
+        ctx.mark_non_differentiable(output)
+
+    @staticmethod
+    def backward(ctx: Any, slopes: torch.Tensor) -> tuple[None, None, None]:
+        """Return no derivative."""
+        return None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, *moved: torch.Tensor) -> None:
+        """Return no derivative."""

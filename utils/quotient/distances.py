@@ -11,7 +11,7 @@ from utils._checks import check_choice
 from utils._precision import full_precision
 from utils.groups import Action, CyclicShifts, PointPermutations
 from utils.quotient._checks import broadcast, check_pair, only_auto
-from utils.quotient._norms import all_distances, settled
+from utils.quotient._norms import all_distances, ordered, settled
 from utils.quotient.matching import copies, nearest
 
 __all__ = ["pairwise", "quotient_distance", "quotient_distance_matrix"]
@@ -21,8 +21,14 @@ _METHODS = ("auto", "matmul", "fft")
 _CANCELLATION = 1e-5
 """Squared distances below this share of the squared norms are computed again, directly."""
 
-_FFT_FROM = 16
+_FFT_FROM = 8
 """The order of C_n from which correlations by Fourier transform beat one product per shift."""
+
+_TILE_BYTES, _TILE_CODES = 4 * 2**20, 512
+"""Spectra of pairs are taken in tiles that stay in the cache, of so many codes of one batch."""
+
+_TILE_ROWS = 64
+"""The fewest codes of the other batch in a tile, below which matrix products are slow."""
 
 
 @full_precision
@@ -78,7 +84,7 @@ def quotient_distance_matrix(
     action : Action
         The action, by isometries.
     method : str
-        For C_n ``"matmul"``, ``"fft"`` or ``"auto"``, which takes the second from order 16 on,
+        For C_n ``"matmul"``, ``"fft"`` or ``"auto"``, which takes the second from order 8 on,
         where it was measured to be faster; for the other actions only ``"auto"``.
     max_bytes : int
         A bound on the working memory for pairs, beyond codes and result; at least one megabyte.
@@ -122,8 +128,7 @@ def _(
     only_auto(action, method)
     y = y.double()
     if x[0].numel() == action.degree:  # numbers, or points on a line
-        x, y = x.flatten(1), y.flatten(1)
-        return _smallest(x.sort().values, [y.sort().values], max_bytes)
+        return _smallest(ordered(x.flatten(1)), [ordered(y.flatten(1))], max_bytes)
     result = x.new_empty(len(x), len(y))
     n, d = x.shape[1:]
     # For each pair its costs, its matches, and five times as many numbers as a code has.
@@ -147,21 +152,28 @@ def _(
     n = action.degree
     spectral = n >= _FFT_FROM if method == "auto" else method == "fft"
     result = x.new_empty(len(x), len(y))
-    x, y = x.reshape(len(x), -1, n), y.double().reshape(len(y), -1, n)
-    largest_correlation = (_by_frequencies if spectral else _by_shifts)(y)
-    # Some numbers for each pair, in the spectral form for each pair and shift.
-    rows = _fitting(max_bytes, 80 * len(y) * (n if spectral else 1))
-    y_norms = y.flatten(1).square().sum(dim=1)
-    for start in range(0, len(x), rows):
-        block = x[start : start + rows].double()
-        norms = block.flatten(1).square().sum(dim=1)[:, None] + y_norms
-        squared = norms - 2 * largest_correlation(block)
-        close = torch.nonzero(squared <= _CANCELLATION * norms)
-        squared[close.unbind(dim=1)] = 1.0  # what cancels is computed again below
-        result[start : start + rows] = squared.sqrt()
-        for pairs in close.split(_fitting(max_bytes, 128 * block.shape[1] * n)):
-            a, b = pairs.unbind(dim=1)
-            result[start + a, b] = nearest(action, block[a], y[b])[0].to(result.dtype)
+    x, y = x.double().reshape(len(x), -1, n), y.double().reshape(len(y), -1, n)
+    columns = _TILE_CODES if spectral else len(y)
+    x_norms, y_norms = (codes.flatten(1).square().sum(dim=1) for codes in (x, y))
+    for left in range(0, len(y), columns):
+        part = y[left : left + columns]
+        largest_correlation = (_by_frequencies if spectral else _by_shifts)(x, part)
+        # Some numbers for each pair, in the spectral form for each pair, shift and frequency.
+        one = 8 * len(part) * (2 * n + 6 if spectral else 10)
+        rows = _fitting(max_bytes, one)
+        if spectral:
+            rows = min(rows, max(_TILE_ROWS, _fitting(_TILE_BYTES, one)))
+        for top in range(0, len(x), rows):
+            block = x[top : top + rows]
+            norms = x_norms[top : top + rows, None] + y_norms[left : left + columns]
+            squared = torch.add(norms, largest_correlation(slice(top, top + rows)), alpha=-2)
+            close = torch.nonzero(squared <= _CANCELLATION * norms)
+            squared[close.unbind(dim=1)] = 1.0  # what cancels is computed again below
+            result[top : top + rows, left : left + columns] = squared.sqrt()
+            for pairs in close.split(_fitting(max_bytes, 128 * block.shape[1] * n)):
+                a, b = pairs.unbind(dim=1)
+                again = nearest(action, block[a], part[b])[0]
+                result[top + a, left + b] = again.to(result.dtype)
     return result
 
 
@@ -190,34 +202,35 @@ def _smallest(x: torch.Tensor, moved: list[torch.Tensor], max_bytes: int) -> tor
     return result
 
 
-def _by_shifts(y: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return the largest correlation with ``y`` as a function, one matrix product a shift."""
+def _by_shifts(x: torch.Tensor, y: torch.Tensor) -> Callable[[slice], torch.Tensor]:
+    """Return the largest correlations of some rows with ``y``, one matrix product a shift."""
 
-    def largest(x: torch.Tensor) -> torch.Tensor:
+    def largest(rows: slice) -> torch.Tensor:
         """Return the largest correlation over all shifts, for every pair."""
         shifted = (torch.roll(y, r, dims=-1).flatten(1) for r in range(y.shape[-1]))
-        return functools.reduce(torch.maximum, (x.flatten(1) @ copy.T for copy in shifted))
+        return functools.reduce(torch.maximum, (x[rows].flatten(1) @ copy.T for copy in shifted))
 
     return largest
 
 
-def _by_frequencies(y: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return the same function, one matrix product a frequency of ``y``.
+def _by_frequencies(x: torch.Tensor, y: torch.Tensor) -> Callable[[slice], torch.Tensor]:
+    """Return the same function, one matrix product a frequency.
 
     The transform back is a matrix product too, which is faster than many short transforms.
     """
     n = y.shape[-1]
     spectrum = torch.fft.rfft(y).permute(2, 1, 0).conj()
-    parts = torch.cat([spectrum.real, spectrum.imag], dim=1)
+    parts = torch.cat([spectrum.real, spectrum.imag], dim=1).repeat(2, 1, 1)
+    spectrum = torch.fft.rfft(x).permute(2, 0, 1)
+    real, imaginary = spectrum.real, spectrum.imag
+    pairs = ([real, -imaginary], [imaginary, real])
+    own = torch.cat([torch.cat(pair, dim=2) for pair in pairs]).contiguous()
     unit = torch.eye(n // 2 + 1, dtype=torch.complex128, device=y.device)
-    back = torch.fft.irfft(torch.cat([unit, 1j * unit]), n=n).T
+    back = torch.fft.irfft(torch.cat([unit, 1j * unit]), n=n).T.contiguous()
 
-    def largest(x: torch.Tensor) -> torch.Tensor:
+    def largest(rows: slice) -> torch.Tensor:
         """Return the largest correlation over all shifts, for every pair."""
-        spectrum = torch.fft.rfft(x).permute(2, 0, 1)
-        real, imaginary = spectrum.real, spectrum.imag
-        pairs = ([real, -imaginary], [imaginary, real])
-        products = torch.cat([torch.cat(pair, dim=2) @ parts for pair in pairs])
+        products = torch.bmm(own[:, rows].contiguous(), parts)
         return (back @ products.flatten(1)).amax(dim=0).reshape(products.shape[1:])
 
     return largest

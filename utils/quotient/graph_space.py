@@ -27,7 +27,7 @@ from utils._precision import full_precision
 from utils.groups import Action, Group, PointPermutations
 from utils.quotient import _quadratic
 from utils.quotient._checks import broadcast, check_pair, only_auto
-from utils.quotient._norms import norm_of_differences
+from utils.quotient._norms import chosen, norm_of_differences
 from utils.quotient.distances import pairwise
 from utils.quotient.matching import nearest
 
@@ -268,13 +268,19 @@ def _(
     action: NodePermutations, x: torch.Tensor, y: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Search by branch and bound, and refuse to answer where the search was stopped."""
-    found = _match(x.detach(), y.detach(), _MOST_BRANCHES)
+    elements = chosen(_proven, x, y)
+    return norm_of_differences(x, action.act(elements, y.double())), elements
+
+
+def _proven(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return the elements of matches that are all certified."""
+    found = _match(x, y, _MOST_BRANCHES)
     if not found.certified.all():
         raise ValueError(
             f"The exact distance of {int((~found.certified).sum())} of {len(x)} pairs of graphs "
             f"was not proved within {_MOST_BRANCHES} branches each; match_graphs gives bounds."
         )
-    return norm_of_differences(x, action.act(found.elements, y.double())), found.elements
+    return found.elements
 
 
 @pairwise.register

@@ -10,7 +10,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from utils.groups import Action, CyclicShifts, PointPermutations, Representation
-from utils.quotient._norms import norm_of_differences, root, settled
+from utils.quotient._norms import chosen, norm_of_differences, root, settled
 
 __all__ = ["copies", "nearest"]
 
@@ -80,7 +80,7 @@ def _(
         distance = torch.linalg.vector_norm(ordered_x - ordered_y, dim=1)
         # The j-th smallest number of y, at order[j], goes to the place of the j-th smallest of x.
         return _settled(distance, x), torch.empty_like(order).scatter_(1, order, places)
-    matches = _assign(_costs(x.double(), y))
+    matches = chosen(lambda one, other: _assign(_costs(one, other)), x.double(), y)
     matched = torch.gather(y, 1, matches[:, :, None].expand(y.shape))
     distance = norm_of_differences(x, matched)
     # Point matches[i] of y goes to place i: the permutation is the inverse of the matching.
@@ -103,6 +103,6 @@ def _costs(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 def _assign(costs: torch.Tensor) -> torch.Tensor:
     """Return for each cost matrix ``(n, n)`` of a batch the column assigned to each row."""
     found = np.empty(costs.shape[:2], dtype=np.int64)
-    for b, cost in enumerate(costs.detach().cpu().numpy()):
+    for b, cost in enumerate(costs.cpu().numpy()):
         found[b] = linear_sum_assignment(cost)[1]
     return torch.from_numpy(found).to(costs.device)
