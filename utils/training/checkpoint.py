@@ -63,7 +63,7 @@ def shipped_checkpoints() -> tuple[str, ...]:
     --------
     >>> names = shipped_checkpoints()
     >>> len(names), names[-1]
-    (172, 'rotated-mnist-so2-seed0')
+    (174, 'rotated-mnist-so2-seed0')
     """
     names: list[str] = []
     for path in shipped_directory().glob("*.safetensors"):
