@@ -1,7 +1,8 @@
 """Let no script reach the site in an output, but those of the book's own figures.
 
 A stored output is long and rarely read, and what is in it would run in every reader's browser. An
-output may hold data (an element of the type ``application/json``) and a script that is, but for the
+output may hold data (an element of the type ``application/json``, or a plotly figure whose texts
+have no markup but plotly's own) and a script that is, but for the
 identifier of its figure, the ``figure.js`` of a folder in ``utils/plots/explorables``. Anything
 else that is not on a list, a kind of output, an element, an address, ends the build, which names
 chapter and cell.
@@ -9,6 +10,7 @@ chapter and cell.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +20,8 @@ from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
+
+from utils.plots.picture import with_drawings
 
 _FIGURES = "utils/plots/explorables"
 _MARKUP = ("text/html", "image/svg+xml")
@@ -88,11 +92,17 @@ otherwise than Python does, one of the two would see a script and the other woul
 
 _ADDRESSES = {"href", "src", "xlink:href"}
 _ADDRESS = re.compile(r"#[\w.-]+|data:image/(png|jpeg|gif|webp);base64,[\w+/=\s]+")
+_IMAGE = re.compile(
+    r"data:image/svg\+xml;base64,[\w+/=]+"
+)  # in an <img>, where no script of it runs
 _SHEET = re.compile(r"[<\\]|@import|url\(\s*[^#\s]", re.IGNORECASE)
 _CODE = {"srcset", "srcdoc", "action", "formaction", "ping", "background", "poster"}
 _JUDGED = "application/papermill.record/"
+_PLOTLY = "application/vnd.plotly.v1+json"
+_TEXT_TAG = re.compile(r"</?(b|i|br|sub|sup|em|span|extra)(\s+style=([\"'])[\w\s:;#.%-]*\3)?\s*/?>")
+_CODE_ADDRESS = re.compile(r"(javascript|vbscript):|data:text", re.IGNORECASE)
 _KINDS = {"text/plain", "text/html", "image/png", "image/jpeg", "image/svg+xml",
-          "application/vnd.plotly.v1+json"}  # fmt: skip
+          _PLOTLY}  # fmt: skip
 
 
 def own_scripts(root: Path) -> frozenset[str]:
@@ -124,6 +134,8 @@ class _Finder(HTMLParser):
         for name, value in given.items():
             if name.startswith("on") or not re.fullmatch(r"[a-z][\w:.-]*", name):
                 self.found.append(f"{name}=…")
+            elif (tag, name) == ("img", "src") and _IMAGE.fullmatch(value):
+                continue
             elif (name in _ADDRESSES and value and not _ADDRESS.fullmatch(value.strip())) or (
                 name in _CODE or (name == "style" and _SHEET.search(value))
             ):
@@ -183,6 +195,25 @@ def foreign(markup: str, own: frozenset[str]) -> list[str]:
     return finder.found
 
 
+def foreign_in_figure(value: Any) -> list[str]:
+    """Name what in the strings of a plotly figure is more than plotly's marks of plain text.
+
+    Examples
+    --------
+    >>> foreign_in_figure({"layout": {"title": "<b>a</b> < b", "meta": "<img src=x onerror=f()>"}})
+    ['<img src=x onerror=f()>']
+    """
+    if isinstance(value, Mapping):
+        return [found for pair in value.items() for one in pair for found in foreign_in_figure(one)]
+    if isinstance(value, list | tuple):
+        return [found for one in value for found in foreign_in_figure(one)]
+    if not isinstance(value, str):
+        return []
+    found = [tag[:30] for tag in re.findall(r"<[a-zA-Z/!?][^>]*>?", _TEXT_TAG.sub("", value))]
+    address = _CODE_ADDRESS.search(re.sub(r"[\s\x00-\x1f]", "", html.unescape(value)))
+    return found + ([f"{address[0]}…"] if address else [])
+
+
 def _text(value: Any) -> str:
     return "".join(value) if isinstance(value, list) else str(value)
 
@@ -195,7 +226,8 @@ def problems(notebook: Mapping[str, Any], own: frozenset[str]) -> Iterator[str]:
             data = output.get("data") or {}
             found = [kind for kind in data if kind not in _KINDS and not kind.startswith(_JUDGED)]
             for kind in _MARKUP:
-                found += foreign(_text(data.get(kind, "")), own)
+                found += foreign(with_drawings(_text(data.get(kind, ""))), own)
+            found += foreign_in_figure(data.get(_PLOTLY))
             if found:
                 yield f"cell {number} ({cell.get('id', 'without a name')}): {', '.join(found)}"
 

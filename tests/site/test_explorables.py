@@ -136,8 +136,12 @@ def test_a_plotly_figure_is_drawn_in_the_colour_of_the_page(
     assert visit.errors == []
 
 
-def test_a_plotly_figure_without_its_library_says_so(opened: Callable[[HTMLFigure], Any]) -> None:
+def test_a_plotly_figure_without_its_library_stands_still(
+    opened: Callable[[HTMLFigure], Any],
+) -> None:
     tab = opened(interactive(go.Figure(go.Scatter(x=[0, 1], y=[1, 0])), alt=ALT))
-    tab.wait_for_function(
-        "document.querySelector('.book-plot').textContent.includes('needs plotly')"
-    )
+    tab.wait_for_function("document.querySelector('script[src$=\"plotly.min.js\"]')")
+    tab.wait_for_timeout(500)
+    assert tab.locator(".book-still").get_attribute("alt") == ALT
+    assert tab.locator(".book-still").is_visible()
+    assert not tab.locator(".book-plotly").is_visible()

@@ -33,6 +33,7 @@ from utils.plots import (
     slider_figure,
     use_style,
 )
+from utils.plots.picture import with_drawings, with_pictures
 
 ALT = "A line that rises from zero to one, with one marker at its end."
 
@@ -70,10 +71,57 @@ def test_the_contrast_check_can_fail():
 
 
 def test_a_shown_figure_is_one_svg_with_its_alt_text(figure):
-    markup = show(figure, alt=ALT)._repr_mimebundle_()["text/html"]
+    markup = show(figure, alt=ALT).html
     svg = ElementTree.fromstring(re.search(r"<svg.*</svg>", markup, re.S).group())
     assert svg.attrib["role"] == "img"
     assert svg.attrib["aria-label"] == ALT
+
+
+# ------------------------------------------------------------------ pictures
+
+
+def test_a_notebook_is_given_a_picture_that_stands_alone(figure):
+    shown = show(figure, alt=ALT)
+    markup = shown._repr_mimebundle_()["text/html"]
+    assert "<svg" not in markup
+    (picture,) = re.findall(r"<img [^>]*>", markup)
+    assert f'alt="{ALT}"' in picture
+    stored = re.search(r'base64,([^"]*)"', picture)[1]
+    alone = base64.b64decode(stored).decode()
+    ElementTree.fromstring(alone)  # well formed
+    assert f":root{{color:{INK};background:{PAPER};" in alone
+    assert "prefers-color-scheme:dark" in alone
+    assert with_drawings(markup) == shown.html
+
+
+def test_windows_upon_a_figure_go_with_its_picture():
+    fig, axes = plt.subplots(1, 2, figsize=(8, 3))
+    for axis in axes:
+        axis.plot([0, 1])
+    shown = show(fig, alt=ALT)
+    assert shown.html.count('class="book-slice"') == 2
+    assert shown.html.count("<svg") == shown.html.count("</svg>") == 3
+    markup = with_pictures(shown.html)
+    assert markup.count("<img") == 1
+    assert with_drawings(markup) == shown.html
+
+
+def test_drawings_inside_drawings_and_beside_text_come_back():
+    inner = '<svg viewBox="0 0 1 1"><path d="M0 0"/></svg>'
+    grid = "".join(
+        f"<div>{name}<svg role='img' aria-label='a {name}' viewBox='0 0 2 1'>{inner}</svg></div>"
+        for name in ("square", "disc")
+    )
+    markup = with_pictures(grid)
+    assert re.findall(r'alt="([^"]*)"', markup) == ["a square", "a disc"]
+    assert with_drawings(markup) == grid
+    with pytest.raises(ValueError, match="does not close"):
+        with_pictures("<svg><svg></svg>")
+
+
+def test_what_is_no_picture_of_a_figure_stays():
+    other = '<img src="data:image/png;base64,AAAA"> <img class="book-still" src="x">'
+    assert with_drawings(other) == with_pictures(other) == other
 
 
 def test_ink_and_paper_become_the_colours_of_the_page(figure):

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from utils.plots.picture import with_pictures
+
 __all__ = ["HTMLFigure", "checked_alt"]
 
 _MINIMUM_ALT = 20
@@ -18,7 +20,8 @@ class HTMLFigure:
     Attributes
     ----------
     html, alt : str
-        The markup, and the alternative text.
+        The markup, and the alternative text. A notebook is given pictures in place of its drawings
+        (:mod:`utils.plots.picture`).
     extra : Mapping[str, Any]
         Further forms of the figure by MIME type, for front ends that prefer them.
     """
@@ -28,7 +31,8 @@ class HTMLFigure:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        return {"text/html": self.html, "text/plain": f"Figure: {self.alt}", **self.extra}
+        shown = self.html if "data-interactive" in self.html else with_pictures(self.html)
+        return {"text/html": shown, "text/plain": f"Figure: {self.alt}", **self.extra}
 
 
 def checked_alt(alt: str) -> str:

@@ -109,7 +109,7 @@ def show(fig: Figure, *, alt: str, close: bool = True, few_colours: bool = False
     head, body = svg.split(">", 1)
     head = head.replace('style="', f'style="--least:{least_width(fig, fig.get_figwidth() * 72)}px;')
     if windows:
-        body = f'<g id="{drawing}">{body.removesuffix("</svg>")}</g></svg>'
+        body = f'<g id="{drawing}">{body.rstrip().removesuffix("</svg>")}</g></svg>'
     if close:
         plt.close(fig)
     return HTMLFigure(_framed(f"{head}>{body}{windows}", sliced=bool(windows)), checked_alt(alt))

@@ -52,12 +52,14 @@ def fill(
     alt: str,
     text: Mapping[str, str | int],
     markup: Mapping[str, str],
+    still: str,
     extra: Mapping[str, Any] | None = None,
 ) -> HTMLFigure:
     """Fill the template of a figure; the same input gives the same text.
 
-    The slots ``alt``, ``data``, ``name``, ``script`` and ``style`` are filled for every figure;
-    the others are its own.
+    The slots ``alt``, ``data``, ``name``, ``script``, ``still`` and ``style`` are filled for every
+    figure; the others are its own. The part that moves is hidden, and the still is shown, until the
+    script runs: a notebook that is not trusted, and a page without scripts, show the still.
 
     Parameters
     ----------
@@ -71,6 +73,8 @@ def fill(
         The alternative text, checked.
     text, markup : Mapping[str, str]
         What goes into slots: texts, which are escaped, and markup, which is taken as it is.
+    still : str
+        The picture of the first state.
     extra : Mapping[str, Any], optional
         Further forms of the figure by MIME type.
     """
@@ -86,6 +90,7 @@ def fill(
         "data": stored,
         "name": name,
         "script": "\n" + _read(folder / "figure.js").replace('"ID"', f'"{name}"'),
+        "still": still,
         "style": compact(_read(sheet)) if sheet.is_file() else "",
     }
     slots |= {key: html.escape(str(value)) for key, value in text.items()} | dict(markup)

@@ -1,5 +1,7 @@
 (() => {
   const root = document.getElementById("ID");
+  root.hidden = false;
+  root.parentElement.querySelector(".book-still").hidden = true;
   const spec = JSON.parse(root.querySelector("script[type='application/json']").textContent);
   const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
   const words = text => new Uint16Array(bytes(text).buffer);

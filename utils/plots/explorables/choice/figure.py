@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.plots.explorables._square import SIDE, on_square
+from utils.plots.explorables._still import Cell, image_cell, still_of
 from utils.plots.explorables._template import base64_text, fill
 from utils.plots.figure import HTMLFigure, checked_alt
 
@@ -91,6 +92,37 @@ def _check_choice(
             )
 
 
+def _map_cell(reading: Reading, labels: Sequence[str], colours: Sequence[str], query: int) -> Cell:
+    """Draw the map of a reading as the script does, with rings on an item and its neighbours."""
+    places = on_square(np.asarray(reading.points)).round(1)
+    letters = 'font-size="9" font-weight="bold" text-anchor="middle" dominant-baseline="central"'
+    dots = "".join(
+        f'<text x="{x:g}" y="{y:g}" fill="{colour}">{html.escape(label)}</text>'
+        if len(label) <= _SHORT_LABEL
+        else f'<circle cx="{x:g}" cy="{y:g}" r="2.6" fill="{colour}"/>'
+        for (x, y), label, colour in zip(places, labels, colours, strict=True)
+    )
+    rings = "".join(
+        f'<circle cx="{places[item, 0]:g}" cy="{places[item, 1]:g}" fill="none" '
+        f'stroke="currentColor" r="{8.5 if item == query else 6.5}" stroke-width="1.5"/>'
+        for item in [query, *map(int, reading.neighbours[query])]
+    )
+    return Cell(reading.name, f'<g opacity="0.85" {letters}>{dots}</g>{rings}', SIDE)
+
+
+def _found_cell(pictures: NDArray[np.floating], reading: Reading, query: int) -> Cell:
+    """Show an item, twice as large, and its neighbours in two rows beside it."""
+    side, near = pictures.shape[1], [int(item) for item in reading.neighbours[query]]
+    columns = -(-len(near) // 2)
+    canvas = np.zeros((2 * side + 2, 2 * side + 6 + columns * (side + 2) - 2))
+    canvas[: 2 * side, : 2 * side] = pictures[query].repeat(2, axis=0).repeat(2, axis=1)
+    for j, item in enumerate(near):
+        top, left = j // columns * (side + 2), 2 * side + 6 + j % columns * (side + 2)
+        canvas[top : top + side, left : left + side] = pictures[item]
+    grey = np.clip(np.round(canvas * 255), 0, 255).astype(np.uint8)
+    return image_cell("the item and its nearest", grey)
+
+
 def choice_figure(
     readings: Sequence[Reading],
     images: NDArray[np.floating],
@@ -153,9 +185,13 @@ def choice_figure(
         for key, value in readings[start].numbers.items()
     )
     across = 2 * side + 6 + -(-count // 2) * (side + 2) - 2
+    shown = readings[start]
+    first = [_map_cell(shown, labels, colours, query), _found_cell(pictures, shown, query)]
+    lines = [f"{item}: {labels[query]}", *(f"{k}: {v}" for k, v in shown.numbers.items())]
     return fill(
         __package__,
         prefix="choice",
+        still=still_of(first, [f"{control}: {shown.name}", *lines], alt),
         data={
             "images": _packed_images(pictures),
             "side": side,

@@ -3,6 +3,8 @@
   const spec = JSON.parse(root.querySelector("script[type='application/json']").textContent);
   const ink = () => getComputedStyle(root).color;
   const draw = () => {
+    root.hidden = false;
+    root.parentElement.querySelector(".book-still").hidden = true;
     const axes = {};
     Object.keys(spec.layout).filter(k => /^[xy]axis/.test(k)).forEach(k => {
       axes[k] = {...spec.layout[k], color: ink(), gridcolor: "rgba(128,128,128,.25)"};
@@ -13,11 +15,7 @@
   };
   const load = (urls) => {
     if (window.Plotly) { draw(); return; }
-    if (!urls.length) {
-      root.querySelector(".book-plot").textContent =
-        "This figure needs plotly.min.js: read it on the built site.";
-      return;
-    }
+    if (!urls.length) { return; } // the still stays
     const script = document.createElement("script");
     script.src = urls[0];
     script.onload = draw;

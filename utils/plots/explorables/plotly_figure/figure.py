@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from utils.plots.explorables._template import fill
+from utils.plots.explorables.plotly_figure._still import scatter_still
 from utils.plots.figure import HTMLFigure, checked_alt
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ def interactive(fig: go.Figure, *, alt: str, height: int = 420) -> HTMLFigure:
     """Show a plotly figure that reads its library from the site, and from nowhere else.
 
     The output also carries plotly's own description of the figure, which Jupyter and Colab
-    draw with the library that they bring. ``height`` is in pixels.
+    draw with the library that they bring. Until a script has drawn it, a still picture stands
+    there, for which every trace must be a scatter of markers or lines. ``height`` is in pixels.
     """
     alt = checked_alt(alt)
     spec: Mapping[str, Any] = json.loads(fig.to_json())
@@ -40,5 +42,6 @@ def interactive(fig: go.Figure, *, alt: str, height: int = 420) -> HTMLFigure:
         alt=alt,
         text={"height": height},
         markup={},
+        still=scatter_still(spec, alt=alt, height=height),
         extra={"application/vnd.plotly.v1+json": spec},
     )

@@ -1,5 +1,7 @@
 (() => {
   const root = document.getElementById("ID");
+  root.hidden = false;
+  root.parentElement.querySelector(".book-still").hidden = true;
   const spec = JSON.parse(root.querySelector("script[type='application/json']").textContent);
   const range = root.querySelector("input");
   const readout = root.querySelector("output");

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.plots.explorables._square import SIDE, on_square
+from utils.plots.explorables._still import Cell, drawing_cell, image_cell, still_of
 from utils.plots.explorables._template import base64_text, fill
 from utils.plots.figure import HTMLFigure, checked_alt
 
@@ -37,10 +38,15 @@ class ImagePanel:
     title: str
     images: NDArray[np.floating]
 
+    def _pixels(self) -> NDArray[np.uint8]:
+        return np.clip(np.round(np.asarray(self.images) * 255), 0, 255).astype(np.uint8)
+
+    def _still(self, step: int) -> Cell:
+        return image_cell(self.title, self._pixels()[step])
+
     def _draw(self) -> _Drawn:
-        images = np.asarray(self.images)
-        _, height, width = images.shape
-        pixels = np.clip(np.round(images * 255), 0, 255).astype(np.uint8)
+        pixels = self._pixels()
+        _, height, width = pixels.shape
         canvas = (
             f'<canvas width="{width}" height="{height}" role="img" aria-label="'
             f'{html.escape(self.title, quote=True)}"></canvas>'
@@ -77,7 +83,10 @@ class PointPanel:
     axes: tuple[str, str] | None = None
     key: tuple[str, Sequence[str], str] | None = None
 
-    def _draw(self) -> _Drawn:
+    def _still(self, step: int) -> Cell:
+        return drawing_cell(self.title, self._draw(step)[0])
+
+    def _draw(self, step: int = 0) -> _Drawn:
         everything = np.concatenate([self.path, self.cloud])
         cloud = on_square(self.cloud, everything).round(1)
         radius, opacity = (1.7, 0.45) if self.axes is None else (2.6, 0.8)
@@ -92,7 +101,7 @@ class PointPanel:
             f'<svg role="img" aria-label="{html.escape(self.title, quote=True)}" '
             f'viewBox="0 0 {SIDE} {height}">{frame}<g opacity="{opacity}">{dots}</g>'
             f'<polyline points="{trail}" fill="none" stroke="currentColor" stroke-opacity="0.55"/>'
-            f'<circle class="book-marker" cx="{path[0, 0]:g}" cy="{path[0, 1]:g}" r="6" '
+            f'<circle class="book-marker" cx="{path[step, 0]:g}" cy="{path[step, 1]:g}" r="6" '
             f'fill="currentColor" stroke="var(--book-paper, #fff)" stroke-width="1.5"/></svg>'
         )
         return markup, {"kind": "point", "path": path.tolist()}
@@ -141,6 +150,9 @@ class DrawingPanel:
 
     title: str
     drawings: Sequence[str]
+
+    def _still(self, step: int) -> Cell:
+        return drawing_cell(self.title, self.drawings[step])
 
     def _draw(self) -> _Drawn:
         kinds = list(dict.fromkeys(self.drawings))
@@ -204,9 +216,11 @@ def slider_figure(
             f"</div>{markup}</div>"
         )
         specs.append(spec)
+    first = [panel._still(start) for panel in panels]
     return fill(
         __package__,
         prefix="slider",
+        still=still_of(first, [f"{control}: {labels[start]}"], alt),
         data={"panels": specs, "labels": list(labels)},
         alt=alt,
         text={"control": control, "last": steps - 1, "start": start, "reading": labels[start]},
