@@ -24,6 +24,7 @@ import pytest
 
 from book._tools.calibration import Calibrator, Meter, Time, cpu_seconds, patience, peak_bytes
 from book._tools.home import home_variables
+from utils.claims import STRICT
 
 if TYPE_CHECKING:
     from nbval.kernel import RunningKernel
@@ -179,7 +180,7 @@ def pytest_configure(config: pytest.Config) -> None:
     startup = folder / "profile_default" / "startup"
     startup.mkdir(parents=True)
     shutil.copy(HERE / "no_network.py", startup / "00-no-network.py")
-    os.environ.update({**home_variables(), "IPYTHONDIR": str(folder)})
+    os.environ.update({**home_variables(), **STRICT, "IPYTHONDIR": str(folder)})
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     config.stash[CALIBRATOR] = Calibrator()  # one for each worker, started by the first chapter
     config.add_cleanup(config.stash[CALIBRATOR].close)

@@ -40,6 +40,7 @@ from book._tools.command import ROOT, CommandError, Option, command, write
 from book._tools.home import home_variables
 from book._tools.outputs import tidy
 from book._tools.sources import NotebookError, chapter_key, chapters, read_notebook
+from utils.claims import STRICT
 
 STARTUP_TIMEOUT = 300
 
@@ -144,7 +145,7 @@ def execute(
     memory: _PeakMemory | None = None
     index = number = 0
     try:
-        with client.setup_kernel(env={**os.environ, **threads}):
+        with client.setup_kernel(env={**os.environ, **threads, **STRICT}):
             pid = _pid(client)
             memory = _PeakMemory(pid)
             meter = Meter(lambda: cpu_seconds(pid), machine_speed)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from nbclient import NotebookClient
 
-from utils.claims import ClaimError, claim, ledger_path, read_ledger, read_yaml
+from utils.claims import STRICT, ClaimError, claim, ledger_path, read_ledger, read_yaml
 
 LEDGER = """
 share-of-ties:
@@ -22,6 +22,13 @@ share-of-ties:
   source: this book
   seeds: none
 """
+
+
+@pytest.fixture(autouse=True)
+def strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop outside a band, as builds and tests do."""
+    for name, value in STRICT.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
@@ -42,6 +49,27 @@ def test_a_value_outside_the_band_fails(ledger, capsys, value):
     with pytest.raises(ClaimError, match=r"share-of-ties.*Expected 0.2 to 0.3"):
         claim("share-of-ties", value, ledger=ledger)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("setting", [None, "", "lenient"])
+def test_for_a_reader_a_value_outside_the_band_is_marked_and_used(
+    ledger, capsys, monkeypatch, setting
+):
+    monkeypatch.delenv("BOOK_CLAIMS")
+    if setting is not None:
+        monkeypatch.setenv("BOOK_CLAIMS", setting)
+    claim("share-of-ties", 0.4, ledger=ledger)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "share-of-ties is 0.4" in line
+    assert "0.2 to 0.3" in line
+    claim("share-of-ties", 0.25, ledger=ledger)
+    assert capsys.readouterr().out == ""
+    with pytest.raises(ClaimError):
+        claim("share-of-ties", math.nan, ledger=ledger)
+    with pytest.raises(KeyError):
+        claim("no-such-claim", 0.4, ledger=ledger)
+    with pytest.raises(TypeError):
+        claim("share-of-ties", "0.4", ledger=ledger)
 
 
 def test_an_unknown_claim_says_where_to_add_it(ledger):
@@ -165,6 +193,31 @@ def test_merged_mappings_and_equal_keys_of_neighbours_are_read(tmp_path):
     assert read_yaml(path) == {"a": {"x": 1, "y": 2}, "b": {"x": 3, "y": 2}, "1": 4, 1: 5}
     path.write_text("")
     assert read_yaml(path) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "true: 1\nyes: 2\n",
+        "1: a\n1.0: b\n",
+        "on: 1\nTrue: 2\n",
+        "0x10: 1\n16: 2\n",
+        "~: 1\nnull: 2\n",
+    ],
+)
+def test_keys_of_one_meaning_are_one_key(tmp_path, text):
+    path = tmp_path / "keys.yml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="a second time, after"):
+        read_yaml(path)
+
+
+def test_keys_that_only_look_alike_are_read(tmp_path):
+    path = tmp_path / "keys.yml"
+    path.write_text("base: &b {x: 1, y: 2}\nmore: {<<: *b, x: 3}\n'1': a\n1: b\n'yes': c\n")
+    assert read_yaml(path) == {
+        "base": {"x": 1, "y": 2}, "more": {"x": 3, "y": 2}, "1": "a", 1: "b", "yes": "c",
+    }  # fmt: skip
 
 
 def test_no_file_of_the_project_gives_a_key_twice(root):
