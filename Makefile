@@ -1,7 +1,7 @@
 # Two commands do all: `make book` and `make test`. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help doctor preflight book html chapter chapter-new outputs serve lab test check unit lint bench compat lock sync clean env env-dev
+.PHONY: help doctor preflight book html chapter chapter-new outputs notebooks serve lab test check unit lint bench compat lock sync clean env env-dev
 
 VENV ?= .venv
 PYTHON ?= $(shell sh book/_tools/python.sh)
@@ -89,8 +89,12 @@ chapter-new: $(READERS)  ## begin a chapter that passes every check: make chapte
 serve: $(READERS)  ## serve the built site on this machine
 	@$(BIN)/python -m book._tools.serve $(PORT)
 
-lab: $(READERS)  ## open the chapters in JupyterLab
+notebooks: html  ## lay out the notebooks that readers open, in notebooks/; what you changed stays
+	@$(BIN)/python -m book._tools.notebooks
+
+lab: $(READERS)  ## open those notebooks in JupyterLab
 	@$(DATA)
+	@$(BIN)/python -m book._tools.notebooks --fresh 2>/dev/null || $(MAKE) --no-print-directory notebooks
 	@$(BIN)/python -m book._tools.lab
 
 # -- checks

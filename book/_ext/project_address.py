@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from repository_address import HOW_TO_SET, Repository, find_repository
+from repository_address import HOW_TO_SET, Repository, find_repository, notebooks_branch
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
@@ -71,8 +71,9 @@ def substitutions(repository: Repository | None) -> dict[str, str]:
     text["issues"] = f"the keepers of [the repository]({url})"
     text["clone_commands"] = f"```bash\ngit clone {url}\ncd {name}\nmake book\n```"
     if repository.on_github:
-        place = f"{repository.owner}/{name}/{quote(repository.branch, safe='')}"
-        binder = f"https://mybinder.org/v2/gh/{place}?urlpath=lab/tree/chapters"
+        branch = notebooks_branch(repository, os.environ) or repository.branch
+        place = f"{repository.owner}/{name}/{quote(branch, safe='')}"
+        binder = f"https://mybinder.org/v2/gh/{place}?urlpath=lab/tree/notebooks"
         text["issues"] = f"[the issue tracker]({url}/issues)"
         text["binder"] = f"[Binder]({binder})"
     return text

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 VARIABLE = "BOOK_REPOSITORY"
 BRANCH_VARIABLE = "BOOK_BRANCH"
+NOTEBOOKS_VARIABLE = "BOOK_NOTEBOOKS_BRANCH"
 HOW_TO_SET = f"set {VARIABLE}=https://github.com/OWNER/NAME"
 _DEFAULT_BRANCH = "main"
 _SCHEMES = ("https", "http", "ssh", "git")
@@ -179,6 +180,33 @@ def choose_repository(
         branch = remote_branch
     branch = branch or _DEFAULT_BRANCH
     return Repository(url, branch, source)
+
+
+def notebooks_branch(repository: Repository, environ: Mapping[str, str]) -> str:
+    """Name the branch that holds runner notebooks, if there is one.
+
+    Parameters
+    ----------
+    repository
+        The repository.
+    environ
+        The environment. ``BOOK_NOTEBOOKS_BRANCH`` names the branch to which whoever builds the
+        site will push the runner notebooks.
+
+    Returns
+    -------
+    str
+        The branch; empty where nobody promises one.
+
+    Raises
+    ------
+    ValueError
+        If it is the branch of the book itself.
+    """
+    branch = environ.get(NOTEBOOKS_VARIABLE, "").strip()
+    if branch == repository.branch:
+        raise ValueError(f"{NOTEBOOKS_VARIABLE} names {branch}, the branch of the book itself.")
+    return branch
 
 
 def git_remote(root: Path) -> tuple[str, str]:

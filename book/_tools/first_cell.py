@@ -7,7 +7,7 @@ if not file and not (address := os.environ.get("BOOK_REPOSITORY")):
     try:  # Colab's server knows from which address on GitHub a notebook was opened.
         server = "http://{COLAB_JUPYTER_IP}:{KMP_TARGET_PORT}/api/sessions".format(**os.environ)
         sessions = urllib.parse.unquote(urllib.request.urlopen(server, timeout=9).read().decode())
-        address = "@".join(re.findall(r'(https://github\.com/[^/"]+/[^/"]+)/blob/([^"]+?)/chapters/', sessions)[0])
+        address = "@".join(re.findall(r'(https://github\.com/[^/"]+/[^/"]+)/blob/([^"]+?)/(?:chapters|notebooks)/\d\d[a-z]?_\w+\.ipynb', sessions)[0])
     except Exception:
         raise RuntimeError("Colab does not say which repository this notebook is from: run `%env BOOK_REPOSITORY=https://github.com/OWNER/NAME` in a cell above.") from None
 if not file:

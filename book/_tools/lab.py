@@ -1,7 +1,8 @@
-"""Start JupyterLab on the chapters, with or without a home folder, and with quiet kernels.
+"""Start JupyterLab on the notebooks, with or without a home folder, and with quiet kernels.
 
-``python -m book._tools.lab`` opens ``chapters/`` in the reader's browser; what else is given goes
-on to JupyterLab, as in ``python -m book._tools.lab --no-browser --port 9999``.
+``python -m book._tools.lab`` opens ``notebooks/`` in the reader's browser, or ``chapters/`` where
+nothing was laid out (:mod:`book._tools.notebooks`); what else is given goes on to JupyterLab, as in
+``python -m book._tools.lab --no-browser --port 9999``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from book._tools.command import ROOT
 from book._tools.execute import transport_encryption
 from book._tools.home import home_variables
+from book._tools.notebooks import FOLDER
 
 __all__ = ["main"]
 
@@ -29,9 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.update(home_variables())
     from jupyterlab.labapp import LabApp  # finds its folders by the variables just set
 
+    folder = ROOT / FOLDER if any((ROOT / FOLDER).glob("*.ipynb")) else ROOT / "chapters"
     LabApp.launch_instance(
         [
-            str(ROOT / "chapters"),
+            str(folder),
             f"--KernelManager.transport_encryption={transport_encryption()}",
             *further,
         ]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from runner_tools import Lab
 from site_tools import CHROMIUM_FLAGS, DESKTOP, ROOT, QuietHandler, Visit, build
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
@@ -66,6 +67,21 @@ def browser() -> Iterator[Any]:
         chromium = driver.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Lab]]:
+    """JupyterLab, started when it is first asked for."""
+    started: list[Lab] = []
+
+    def start() -> Lab:
+        if not started:
+            started.append(Lab(browser, tmp_path_factory.mktemp("lab")))
+        return started[0]
+
+    yield start
+    for one in started:
+        one.close()
 
 
 @pytest.fixture

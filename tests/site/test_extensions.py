@@ -212,19 +212,22 @@ def leads(links: set[str]) -> set[str]:
     return {re.sub(r"(/issues/new|/edit/[^/]+)[/?].*", r"\1", link) for link in links}
 
 
-def expected_links(owner: str, branch: str) -> set[str]:
+def expected_links(owner: str, branch: str, notebooks: str = "") -> set[str]:
     """Every address that the very small book of a repository on GitHub leads to."""
     repository, site = f"https://github.com/{owner}/book", f"https://{owner}.github.io/book"
     chapter = f"chapters/{CHAPTER}"
-    binder = f"https://mybinder.org/v2/gh/{owner}/book/{branch}?urlpath=lab/tree/"
+    opened = notebooks or branch
+    folder = "notebooks" if notebooks else "chapters"
+    binder = f"https://mybinder.org/v2/gh/{owner}/book/{opened}?urlpath=lab/tree/notebooks"
+    colab = f"https://colab.research.google.com/github/{owner}/book/blob/{opened}/"
     return {
         repository,
         f"{repository}/issues",
         f"{repository}/issues/new",
         f"{repository}/edit/{branch}",
-        f"{binder}chapters",
-        f"{binder}{chapter}.ipynb",
-        f"https://colab.research.google.com/github/{owner}/book/blob/{branch}/{chapter}.ipynb",
+        binder,
+        f"{binder}/{CHAPTER}.ipynb",
+        f"{colab}{folder}/{CHAPTER}.ipynb",
         *(f"{site}/{name}.html" for name in (chapter, "book/welcome", "book/claims", "search")),
     }
 
@@ -252,6 +255,16 @@ def test_buttons_and_links_lead_to_the_fork_or_are_left_out(
     assert links == expected_links("forker", "main")
     assert "git clone https://github.com/forker/book" in text
     assert said.count("Links lead to https://github.com/forker/book (from BOOK_REPOSITORY") == 1
+
+    links, _, _ = built(
+        BOOK_REPOSITORY="https://github.com/forker/book", BOOK_NOTEBOOKS_BRANCH="shelf"
+    )
+    assert links == expected_links("forker", "main", "shelf")
+    html = small / "_build" / "html"
+    markup = (html / "chapters" / f"{CHAPTER}.html").read_text(encoding="utf-8")
+    relative = re.findall(r'href="(\.\.?/[^"]*\.ipynb)"', markup)
+    assert relative == [f"../notebooks/{CHAPTER}.ipynb"]
+    assert (html / "notebooks" / f"{CHAPTER}.ipynb").is_file()
 
     remote = ("remote", "add", "origin", "git@github.com:cloner/book.git")
     head = ("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")

@@ -112,10 +112,14 @@ def test_off_colab_nothing_is_installed(tmp_path):
     assert "`make lab`" in error
 
 
-@pytest.mark.parametrize("branch", ["main", "a/b"])
-def test_colab_installs_the_fork_that_the_notebook_was_opened_from(tmp_path, session, branch):
+@pytest.mark.parametrize("folder", ["chapters", "notebooks"])
+@pytest.mark.parametrize("branch", ["main", "a/b", "notebooks", "chapters/notebooks"])
+def test_colab_installs_the_fork_that_the_notebook_was_opened_from(
+    tmp_path, session, branch, folder
+):
     others = opened_from("https://github.com/other/work/blob/main/a.ipynb")
-    variables = session(others + opened_from(OPENED.format(branch)))
+    opened = OPENED.replace("/chapters/", f"/{folder}/").format(branch)
+    variables = session(others + opened_from(opened))
     status, printed, error = run(tmp_path, COLAB, **variables)
     address = f"https://github.com/forker/the.book@{branch}"
     assert (status, error) == (0, "")

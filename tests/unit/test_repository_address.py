@@ -12,6 +12,7 @@ from book._ext.repository_address import (
     choose_repository,
     find_repository,
     git_remote,
+    notebooks_branch,
     web_address,
 )
 
@@ -153,6 +154,15 @@ def test_git_is_asked_for_the_books_own_folder_alone(tmp_path, monkeypatch):
     assert find_repository(book, {}) == expected
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_repository(book, {}) is None
+
+
+def test_the_branch_of_the_notebooks_is_promised_or_there_is_none():
+    book = Repository(BOOK, "main", "a test")
+    assert notebooks_branch(book, {}) == ""
+    assert notebooks_branch(book, {"BOOK_NOTEBOOKS_BRANCH": " "}) == ""
+    assert notebooks_branch(book, {"BOOK_NOTEBOOKS_BRANCH": "shelf"}) == "shelf"
+    with pytest.raises(ValueError, match="the branch of the book itself"):
+        notebooks_branch(book, {"BOOK_NOTEBOOKS_BRANCH": "main"})
 
 
 def test_a_clone_of_a_folder_has_no_address(tmp_path):
