@@ -129,8 +129,10 @@ def visible_lines(cell: nbformat.NotebookNode) -> int:
 def is_figure(cell: nbformat.NotebookNode) -> bool:
     """Say whether a cell's output is a picture."""
     data = [out.get("data", {}) for out in cell.get("outputs", [])]
-    return any("<svg" in "".join(d.get("text/html", "")) or "image/png" in d for d in data) or any(
-        re.search(r"<(figure|div class=\"book|img)", "".join(d.get("text/html", ""))) for d in data
+    return any(
+        "image/png" in d
+        or re.search(r"<(figure|div class=\"book|img)", "".join(d.get("text/html", "")))
+        for d in data
     )
 
 

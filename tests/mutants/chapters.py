@@ -210,30 +210,18 @@ def lie_by_moving(f, x, A, B):
     return (there - back) / (2 * h)
 
 
-# -- 14: shares of a table of results
+# -- 14: a relative error
 
 
-def shares_by_projections(v):
-    """Share of a part: how much of the array projections onto its subspace keep."""
-    shape = v.shape
-    centred = (v - v.mean()).ravel()
-    kept = []
-    averages = [np.full((n, n), 1 / n) for n in shape]
-    rests = [np.eye(n) - mean for n, mean in zip(shape, averages, strict=True)]
-    (a0, t0, s0), (a1, t1, s1) = averages, rests
-    for factors in (
-        (a1, t0, s0),
-        (a0, t1, s0),
-        (a1, t1, s0),
-        (np.eye(shape[0]), np.eye(shape[1]), s1),
-    ):
-        projection = np.kron(np.kron(factors[0], factors[1]), factors[2])
-        kept.append(np.sum((projection @ centred) ** 2))
-    return np.array(kept) / np.sum(centred**2)
+def error_by_images(y, L):
+    """The mean size of derivatives over the spread of logits, image by image, class by class."""
+    sizes = [np.linalg.norm(row) / np.sqrt(len(row)) for row in L]
+    return np.mean(sizes) / np.sqrt(np.mean(np.var(y, axis=0)))
 
 
-def shares_values(implementation):
-    return implementation(np.random.default_rng(6).normal(size=(4, 3, 2)) + 1)
+def error_values(implementation):
+    y, L = np.random.default_rng(6).normal(size=(2, 5, 3)) + np.array([1, -1, 3])
+    return implementation(y, L)
 
 
 def less_its_mean(correct, axes):
@@ -325,8 +313,8 @@ CHAPTERS = {
     ),
     "14": mutants(
         "14",
-        values=shares_values,
-        naive_catches=("total not centred",),
-        accepted=(shares_by_projections,),
+        values=error_values,
+        naive_catches=("not divided",),
+        accepted=(error_by_images,),
     ),
 }

@@ -13,7 +13,7 @@ from tests import form
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "chapters").glob("[0-9][0-9]*_*.ipynb"))
-NOT_YET = {"13", "14"}
+NOT_YET: set[str] = set()
 """Chapters that have not been brought into the form; the set may only shrink."""
 
 CORE = [path for path in PAGES if form.CORE.fullmatch(path.stem)]

@@ -16,6 +16,7 @@ from tests.mutants.chapters import (
     distance_by_helper,
     distance_pairs,
     draw,
+    error_by_images,
     geodesic_ends,
     geodesic_from_the_library,
     images,
@@ -23,7 +24,6 @@ from tests.mutants.chapters import (
     lie_example,
     noise,
     section_codes,
-    shares_by_projections,
     some_encoder,
     some_tables,
     table_by_loop,
@@ -233,12 +233,13 @@ def test_13_agrees_with_finite_transformations():
 # -- 14
 
 
-def test_14_agrees_with_projections():
-    v = np.random.default_rng(7).normal(size=(3, 4, 5)) + np.arange(3)[:, None, None]
-    np.testing.assert_allclose(CORRECT["14"](v), shares_by_projections(v))
+def test_14_agrees_with_a_library():
+    y, L = np.random.default_rng(7).normal(size=(2, 6, 4)) + np.arange(4)
+    np.testing.assert_allclose(CORRECT["14"](y, L), error_by_images(y, L))
 
 
-def test_14_is_no_decomposition_if_the_table_is_not_complete():
-    v = np.random.default_rng(8).normal(size=(2, 2, 2))
-    v[0, 0, 1] = np.nan
-    assert np.isnan(CORRECT["14"](v)).any()
+def test_14_does_not_see_what_is_added_to_the_logits_of_all_images():
+    y, L = np.random.default_rng(8).normal(size=(2, 6, 4))
+    shifted = y + np.array([100.0, -3.0, 0.5, 7.0])
+    np.testing.assert_allclose(CORRECT["14"](shifted, L), CORRECT["14"](y, L))
+    assert abs(MUTANTS["14"]["divided by the norm"](shifted, L) - CORRECT["14"](y, L)) > 0.1
