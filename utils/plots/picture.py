@@ -115,6 +115,7 @@ def with_drawings(markup: str) -> str:
     """Put the drawings back in place of their pictures: undo :func:`with_pictures`."""
 
     def draw(picture: re.Match[str]) -> str:
+        """Return the drawing that a picture holds, with its windows."""
         drawing = base64.b64decode(picture[2], validate=True).decode()
         return drawing.replace(_STYLE, "", 1) + html.unescape(picture[1] or "")
 
