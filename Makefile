@@ -1,7 +1,7 @@
 # Two commands do all: `make book` and `make test`. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help doctor preflight book html chapter chapter-new outputs notebooks serve lab test check unit lint bench compat lock sync clean env env-dev
+.PHONY: help doctor preflight book html chapter chapter-new outputs notebooks course quizzes serve lab slides slides-pdf test check unit lint bench compat lock sync clean env env-dev
 
 VENV ?= .venv
 PYTHON ?= $(shell sh book/_tools/python.sh)
@@ -20,6 +20,8 @@ NB := chapters/*.ipynb
 DATA := $(BIN)/python -m book._tools.data
 # One thread for each kernel: two chapters run side by side, and sums come out the same.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# A worker that crashes ends the run: with a new one in its place, the run may wait for ever.
+WORKERS := -n 2 --max-worker-restart 0
 SPHINX := PATH="$$(cd "$(BIN)" && pwd):$$PATH" $(BIN)/jupyter-book build . -W -n --keep-going -q
 LOCKS := requirements.txt requirements-torch.txt requirements-uv.txt
 INSTALL := "$(PYTHON)" -m book._tools.install --venv "$(VENV)" $(if $(GPU),--cuda)
@@ -97,6 +99,18 @@ lab: $(READERS)  ## open those notebooks in JupyterLab
 	@$(BIN)/python -m book._tools.notebooks --fresh 2>/dev/null || $(MAKE) --no-print-directory notebooks
 	@$(BIN)/python -m book._tools.lab
 
+course: $(READERS)  ## write the assignments of a course: make course SEED=2027 [ROSTER=students.csv] [SYLLABUS=twelve] [N=05]
+	@$(BIN)/python -m book._tools.course $(if $(SEED),--seed "$(SEED)") $(if $(ROSTER),--roster "$(ROSTER)") $(if $(filter-out undefined,$(origin SYLLABUS)),--syllabus "$(SYLLABUS)") $(if $(N),--only "$(N)")
+
+quizzes: $(READERS)  ## write the concept questions for Moodle and as QTI, in _build/course/quizzes
+	@$(BIN)/python -m book._tools.quizzes
+
+slides: html  ## slides of a chapter (N=05) or of all, in _build/slides, with notes for the speaker
+	@$(BIN)/python -m book._tools.slides $(if $(N),--only "$(N)")
+
+slides-pdf: html $(DEVELOPERS)  ## the same, printed into a PDF, too; takes a Chromium
+	@$(BIN)/python -m book._tools.slides --pdf $(if $(N),--only "$(N)")
+
 # -- checks
 
 lint: $(DEVELOPERS)  ## ruff, mypy, the rooms of utils, scripts, files in step
@@ -116,15 +130,15 @@ check: lint  ## lint, and the unit tests of what changed since the main branch, 
 unit: $(DEVELOPERS)  ## the tests of utils, of the tools and of files
 	@$(DATA)
 	@echo "== tests: utils, tools and files"
-	@$(THREADS) $(BIN)/pytest tests/unit -n 2 --dist loadfile -q
+	@$(THREADS) $(BIN)/pytest tests/unit $(WORKERS) --dist loadfile -q
 
 test: lint unit  ## lint, unit tests, every notebook, the site
 	@echo "== tests: every notebook runs, offline, within its budget, and prints what is stored"
-	@$(THREADS) $(BIN)/pytest $(NB) -p tests.notebooks --nbval --nbval-sanitize-with tests/sanitize.cfg -n 2 --dist loadfile -q
+	@$(THREADS) $(BIN)/pytest $(NB) -p tests.notebooks --nbval --nbval-sanitize-with tests/sanitize.cfg $(WORKERS) --dist loadfile -q
 	@echo "== building the site from the committed outputs"
 	@$(SPHINX)
 	@echo "== tests: the site"
-	@$(BIN)/pytest tests/site -n 2 --dist load -q
+	@$(BIN)/pytest tests/site $(WORKERS) --dist load -q
 
 bench: $(DEVELOPERS)  ## ratios against naive versions
 	@echo "== benchmarks"

@@ -218,6 +218,21 @@ class Writer:
     def _write_raw(self, node: nodes.Element) -> list[str]:
         raise NotImplementedError("Markup of a page outside its outputs has no CommonMark.")
 
+    def _write_quiz(self, node: nodes.Element) -> list[str]:
+        return [block for child in node.children for block in self.blocks(child)]
+
+    def _write_quiz_title(self, node: nodes.Element) -> list[str]:
+        return [f"{self._anchors(node)}**{self.inline(node)}**"]
+
+    def _write_quiz_question(self, node: nodes.Element) -> list[str]:
+        text, *choices = (child for child in node.children if isinstance(child, nodes.Element))
+        marked = [f"- {choice['letter']}. {self.inline(choice)}" for choice in choices]
+        return [f"**Question {node['number']}.** {self.inline(text)}", "\n".join(marked)]
+
+    def _write_quiz_answer(self, node: nodes.Element) -> list[str]:
+        inside = [block for child in node.children for block in self.blocks(child)]
+        return [_details(f"Answer to question {node['number']}", inside)]
+
     def _write_hint(self, node: nodes.Element) -> list[str]:
         return [_details("Hint", [b for child in node.children for b in self.blocks(child)])]
 

@@ -1,11 +1,12 @@
-"""Say of every exercise how hard it is, how long it takes and what kind of work it is.
+"""Say of every exercise how hard it is, how long it takes, what it earns and what it asks for.
 
-The directives ``{exercise}`` and ``{exercise-start}`` of sphinx-exercise get three options::
+The directives ``{exercise}`` and ``{exercise-start}`` of sphinx-exercise get four options::
 
     ```{exercise} A group that is not finite
     :label: ex-04-so2
     :level: 2
     :minutes: 15
+    :points: 3
     :kind: proof
     ```
 
@@ -49,7 +50,12 @@ def kind(argument: str) -> str:
     return str(directives.choice(argument, tuple(KINDS)))
 
 
-OPTIONS = {"level": level, "minutes": directives.positive_int, "kind": kind}
+OPTIONS = {
+    "level": level,
+    "minutes": directives.positive_int,
+    "points": directives.positive_int,
+    "kind": kind,
+}
 
 
 def with_facts(result: list[nodes.Node], options: dict[str, Any]) -> list[nodes.Node]:
@@ -59,6 +65,8 @@ def with_facts(result: list[nodes.Node], options: dict[str, Any]) -> list[nodes.
         facts.append(LEVELS[options["level"]])
     if "minutes" in options:
         facts.append(f"{options['minutes']} minutes")
+    if "points" in options:
+        facts.append(f"{options['points']} point{'s' * (options['points'] != 1)}")
     if "kind" in options:
         facts.append(KINDS[options["kind"]])
     if result and facts:
@@ -70,7 +78,7 @@ def with_facts(result: list[nodes.Node], options: dict[str, Any]) -> list[nodes.
 
 
 class Exercise(ExerciseDirective):
-    """An exercise that says its level, minutes and kind."""
+    """An exercise that says its level, minutes, points and kind."""
 
     option_spec: ClassVar[dict[str, Any]] = {**ExerciseDirective.option_spec, **OPTIONS}
 

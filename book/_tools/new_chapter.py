@@ -1,4 +1,4 @@
-"""Begin a chapter: a notebook that passes every check, its place in the contents, its claim.
+"""Begin a chapter: a notebook that passes every check, its place, its claim, its questions.
 
 ``python -m book._tools.new_chapter 19 "Title"`` writes a small working chapter of the anatomy that
 all have, from the text twin ``chapter.md``; ``make chapter-new N=19 TITLE="Title"`` also executes
@@ -8,6 +8,7 @@ it. The author replaces it piece by piece and sees every check pass on the way.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import unicodedata
 from argparse import Namespace
@@ -21,6 +22,7 @@ from book._tools.outputs import tidy
 from book._tools.sync import with_colab_cell
 
 TEMPLATE = Path(__file__).with_name("chapter.md")
+QUIZ = Path(__file__).with_name("quiz.yml")
 _CLAIM = """\
 # {number}
 {label}-gain:
@@ -84,7 +86,7 @@ def with_entry(contents: str, number: str, stem: str) -> str:
 
 
 def begin(number: str, title: str, root: Path = ROOT) -> Path:
-    """Write the notebook, its place in the contents and its claim.
+    """Write the notebook, its place in the contents, its claim and its questions.
 
     Parameters
     ----------
@@ -108,6 +110,7 @@ def begin(number: str, title: str, root: Path = ROOT) -> Path:
         raise CommandError(f"chapter {number} is there already: {taken[0].name}.")
     stem = f"{number}_{label.replace('-', '_')}"
     contents, ledger = root / "_toc.yml", root / "book" / "claims.yml"
+    search = root / "book" / "search.yml"
     claims = ledger.read_text(encoding="utf-8")
     if f"\n{label}-gain:" in claims:
         raise CommandError(f"book/claims.yml has a claim {label}-gain: choose another title.")
@@ -115,6 +118,11 @@ def begin(number: str, title: str, root: Path = ROOT) -> Path:
     entry = with_entry(contents.read_text(encoding="utf-8"), number, stem)
     write(path, nbformat.writes(notebook(number, title)) + "\n")
     write(contents, entry)
+    words = search.read_text(encoding="utf-8").rstrip("\n")
+    write(
+        search, f"{words}\n  chapters/{stem}: [{json.dumps(title.lower(), ensure_ascii=False)}]\n"
+    )
+    write(root / "book" / "quizzes" / f"{number}.yml", QUIZ.read_text(encoding="utf-8"))
     write(ledger, claims.rstrip("\n") + "\n" + _CLAIM.format(number=number, label=label, stem=stem))
     return path
 
@@ -127,7 +135,9 @@ def begin(number: str, title: str, root: Path = ROOT) -> Path:
 def main(options: Namespace) -> None:
     """Begin a chapter and name what was written."""
     path = begin(options.number, options.title)
-    print(f"chapters/{path.name} written, with its lines in _toc.yml and book/claims.yml")
+    quiz = f"book/quizzes/{path.name[:2]}.yml"
+    print(f"chapters/{path.name} and {quiz} written, with lines in _toc.yml, book/claims.yml and")
+    print("book/search.yml")
 
 
 if __name__ == "__main__":

@@ -9,18 +9,17 @@ there. A copy in which a reader has worked is never written over: the new text g
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from book._tools.command import ROOT, CommandError, Option, command, title, write
+from book._tools.command import ROOT, CommandError, Option, command, title
+from book._tools.made import Made
 
 __all__ = ["FOLDER", "lay_out", "main", "sources_key"]
 
 FOLDER = "notebooks"
-RECORD = ".made.json"
 BUILT = Path("_build/html") / FOLDER
 _SOURCES = ("_toc.yml", "_config.yml", "chapters/*.ipynb", "book/**/*")
 _TEXT = {".ipynb", ".md", ".py", ".yml", ".bib", ".html", ".css", ".js"}
@@ -36,26 +35,11 @@ def sources_key(root: Path = ROOT) -> str:
     return digest.hexdigest()
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _read_record(folder: Path) -> dict[str, str]:
-    """Return what was written by name, as digests; a record that is damaged counts as none."""
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    sound = isinstance(record, dict) and all(isinstance(value, str) for value in record.values())
-    return record if sound else {}
-
-
 def is_fresh(root: Path = ROOT) -> bool:
     """Say whether ``notebooks/`` holds what the sources would make, but for readers' changes."""
-    record = _read_record(root / FOLDER)
     names = [path.name for path in (root / "chapters").glob("[0-9]*.ipynb")]
     there = all((root / FOLDER / name).is_file() for name in names)
-    return there and record.get("sources") == sources_key(root)
+    return there and Made(root / FOLDER).sources == sources_key(root)
 
 
 def lay_out(root: Path = ROOT) -> Iterator[str]:
@@ -74,25 +58,11 @@ def lay_out(root: Path = ROOT) -> Iterator[str]:
     built = sorted((root / BUILT).glob("*.ipynb"))
     if not built:
         raise CommandError(f"{BUILT} holds no notebook: call `make notebooks`, which builds them.")
-    folder = root / FOLDER
-    record = _read_record(folder)
-
-    def text_of(path: Path) -> str | None:
-        return path.read_text(encoding="utf-8") if path.exists() else None
-
-    for path in built:
-        new, target = path.read_text(encoding="utf-8"), folder / path.name
-        if text_of(target) is not None and record.get(path.name) == _digest(new):
-            continue  # nothing new, whatever the reader has done since
-        for place in (target, target.with_suffix(".new.ipynb")):
-            old = text_of(place)
-            if old in (None, new) or _digest(str(old)) == record.get(place.name):
-                write(place, new)
-                record[place.name] = record[path.name] = _digest(new)
-                break
-            yield f"{FOLDER}/{place.name} holds your work and stays as it is."
-    record["sources"] = sources_key(root)
-    write(folder / RECORD, json.dumps(record, indent=1, sort_keys=True) + "\n")
+    with Made(root / FOLDER) as made:
+        for path in built:
+            made.put(path.name, path.read_text(encoding="utf-8"))
+        made.sources = sources_key(root)
+    yield from (f"{FOLDER}/{name} holds your work and stays as it is." for name in made.kept)
 
 
 @command(__doc__, Option("--fresh", action="store_true", help="say whether nothing is to be done"))

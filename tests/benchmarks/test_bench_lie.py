@@ -92,7 +92,14 @@ def digits(count: int) -> Tensor:
 
 
 def turned(images: Tensor, t: Tensor) -> Tensor:
-    """Turn images by bilinear resampling, in operations that can be differentiated twice."""
+    """Turn images by bilinear resampling, in operations that can be differentiated twice.
+
+    Beyond the border the image is reflected, as in the published code.
+    """
+
+    def inside(places: Tensor) -> Tensor:
+        return (size - 1 - (size - 1 - places).abs()).abs()
+
     size = images.shape[-1]
     cosine, sine = torch.cos(t), torch.sin(t)
     zero = torch.zeros_like(t)
@@ -108,7 +115,7 @@ def turned(images: Tensor, t: Tensor) -> Tensor:
         for down in (0, 1):
             columns, rows = left + across, top + down
             weight = (x - left if across else 1 - x + left) * (y - top if down else 1 - y + top)
-            places = rows.clamp(0, size - 1) * size + columns.clamp(0, size - 1)
+            places = inside(rows) * size + inside(columns)
             index = places.long().flatten(1)[:, None].expand(-1, images.shape[1], -1)
             moved = moved + flat.gather(2, index).reshape(images.shape) * weight[:, None]
     return moved
@@ -180,14 +187,16 @@ def test_time_against_double_backward(kind):
 
 
 SMALL = {"tiny": 80, "cnn": 25, "C_8": 9}
+START = 0.002
 
 
-@pytest.mark.parametrize(("count", "most"), [(64, 1.35), (256, 1.25)])
+@pytest.mark.parametrize("count", [64, 256])
 @pytest.mark.parametrize("kind", SMALL)
-def test_what_the_check_of_tangents_costs(kind, count, most):
-    """One flow; the fewer images and the smaller the network, the more of the time is its start.
+def test_what_the_check_of_tangents_costs(kind, count):
+    """One flow: about a tenth of the time, beside a start of one to two milliseconds.
 
-    By itself, one more run on two images, the check took half of the time of the smallest network.
+    The start is that of some thirty operations on single images. It is all that can be seen of the
+    check with the smallest network, which takes three milliseconds for 64 images.
     """
     torch.manual_seed(0)
     tiny = nn.Sequential(
@@ -201,7 +210,7 @@ def test_what_the_check_of_tangents_costs(kind, count, most):
         SMALL[kind],
     )
     print(f"\n{kind}, {count} images: {1000 * without:.1f} ms, checked {with_check / without:.2f}")
-    assert with_check / without <= most
+    assert with_check <= 1.15 * without + START
 
 
 def preparation(kind: str) -> str:

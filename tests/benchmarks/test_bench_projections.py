@@ -47,13 +47,13 @@ def test_max_filters_against_loops(codes):
 
 
 def test_max_filters_against_matrix_products(codes):
-    """They take at most twice the time of |G| plain matrix products of the same size."""
+    """They take at most 1.5 times the time of |G| plain matrix products of the same size."""
     projection = random_max_filter(COPIES, ORDER, OUTPUTS)
     flat, matrix = codes.flatten(1), torch.randn(COPIES * ORDER, OUTPUTS)
     filters, product = best_times(lambda: projection(codes), lambda: flat @ matrix, 9)
     ratio = filters / (ORDER * product)
     print(f"\nmax filter: {filters:.3f} s, {ORDER} products {ORDER * product:.3f} s, {ratio:.2f}")
-    assert ratio <= 2
+    assert ratio <= 1.5
 
 
 @pytest.mark.parametrize("name", list(cyclic_projections(COPIES, ORDER)))

@@ -127,7 +127,7 @@ def test_frequencies_against_a_plain_fft(order):
     assert plain / ours >= 0.8
 
 
-@pytest.mark.parametrize(("dtype", "most"), [(torch.float64, 1.7), (torch.float32, 3.5)])
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float64, 1.2), (torch.float32, 2.4)])
 def test_all_pairs_of_eight_shifts_against_matrix_products(dtype, most):
     """The limit: eight matrix products of the size of the result, in the type of the codes.
 
@@ -166,9 +166,9 @@ def test_points_against_a_loop_over_scipy(dimension):
     assert fast <= slow / (2 if dimension == 1 else 1)
 
 
-@pytest.mark.parametrize("n", [9, 32])
-def test_numbers_against_sorting_and_scipy(n):
-    """All pairs of n numbers: near the time of sorting and SciPy's distances, checks included."""
+@pytest.mark.parametrize(("n", "least"), [(9, 0.97), (32, 1.8)])
+def test_numbers_against_sorting_and_scipy(n, least):
+    """All pairs of n numbers: not slower than sorting and SciPy's distances, checks included."""
     x, y, action = codes(1500, n).double(), codes(1500, n, seed=1).double(), PointPermutations(n)
 
     def plain() -> np.ndarray:
@@ -177,7 +177,7 @@ def test_numbers_against_sorting_and_scipy(n):
     np.testing.assert_allclose(quotient_distance_matrix(x, y, action).numpy(), plain(), rtol=1e-12)
     ours, theirs = best_times(lambda: quotient_distance_matrix(x, y, action), plain, 9)
     print(f"\nall pairs of {n} numbers: {theirs / ours:.2f} times the speed of SciPy")
-    assert theirs / ours >= 0.85
+    assert theirs / ours >= least
 
 
 def test_pairs_of_graphs_a_second():

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.linalg import expm
+from scipy.spatial.transform import Rotation
 
 from tests.mutants import load
 from tests.mutants.frame import Mutants
 from utils.groups import CyclicShifts, PointPermutations
 from utils.quotient import quotient_distance, quotient_geodesic
 
-CELLS = {f"{n:02d}": load(f"{n:02d}") for n in range(2, 15)}
+CELLS = {f"{n:02d}": load(f"{n:02d}") for n in range(2, 19)}
 
 
 def mutants(chapter: str, **expected: Any) -> Mutants:
@@ -224,6 +226,149 @@ def error_values(implementation):
     return implementation(y, L)
 
 
+# -- 15: the slope of a training objective in a width, and the width that held-out data prefer
+
+
+def width_example(seed: int = 1):
+    generator = draw(seed)
+
+    def some(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    A, B, W, u = some(2, 2), some(2, 2), some(2, 2), some(5).clamp(-1, 1)
+    x, z = some(4, 2), some(3, 2)
+
+    def f(x):
+        return torch.sin(x @ W.T)
+
+    widths = torch.tensor([0.1, 0.5, 0.8], dtype=torch.float64)
+    moved = torch.linalg.matrix_exp(0.8 * A)
+    held = (z, f(z @ moved.T) @ torch.linalg.matrix_exp(-0.8 * B).T)
+    return f, A, B, (x, f(x) + 0.1), held, widths, u, 0.3
+
+
+def widths_by_numbers(f, A, B, train, held, widths, u, reward):
+    """Difference quotients of errors that are computed point by point, with SciPy's exponential."""
+
+    def error(data, w):
+        gaps = [
+            expm(-w * s * B.numpy()) @ f(torch.tensor(expm(w * s * A.numpy())) @ a).numpy()
+            - b.numpy()
+            for s in u.tolist()
+            for a, b in zip(*data, strict=True)
+        ]
+        return np.mean([gap @ gap for gap in gaps])
+
+    h, ws = 1e-5, widths.tolist()
+    slopes = [(error(train, w + h) - error(train, w - h)) / (2 * h) - reward for w in ws]
+    return torch.tensor(slopes, dtype=widths.dtype), widths[np.argmin([error(held, w) for w in ws])]
+
+
+def width_values(implementation):
+    slopes, best = implementation(*width_example())
+    return torch.cat([slopes, best.reshape(1)])
+
+
+# -- 16: a penalty on maps that do not turn as they should
+
+
+def penalty_example():
+    generator = draw(6)
+    shapes = ((4, 2, 3), (4, 4), (4, 3), (3, 3))
+    return [torch.randn(*s, generator=generator, dtype=torch.float64) for s in shapes]
+
+
+def penalty_values(implementation):
+    """The value, and its gradient in the parameters of a map."""
+    x, q, v, W = penalty_example()
+    W.requires_grad_()
+    value = implementation(lambda x: torch.tanh(x @ W.T) + x.square(), x, q, v)
+    (gradient,) = torch.autograd.grad(value, W)
+    return torch.cat([value.detach().reshape(1), gradient.flatten()])
+
+
+def penalty_by_rotations(f, x, q, v):
+    """State by state, with SciPy's rotations of quaternions."""
+    total = torch.zeros((), dtype=torch.float64)
+    for a, r, s in zip(x, q, v, strict=True):
+        turn = Rotation.from_quat(r[[1, 2, 3, 0]].numpy()).as_matrix()
+        R = torch.tensor(turn, dtype=a.dtype)
+        total = total + (f(a @ R.T + s) - f(a) @ R.T - s).square().sum()
+    return total / len(x)
+
+
+# -- 17: a convolution on elements of SE(2)
+
+
+def convolution_example(seed=0):
+    """Elements with all angles, features, a kernel without a symmetry, and a radius."""
+    generator = draw(seed)
+    u, f, w, v = (
+        torch.randn(*s, generator=generator, dtype=torch.float64)
+        for s in ((7, 3), (7,), (3, 5), (5,))
+    )
+    u[:, 2] *= 3
+    return u, f, lambda e: torch.tanh(e @ w) @ v, 1.5
+
+
+def convolution_values(implementation):
+    return implementation(*convolution_example())
+
+
+def convolution_by_matrices(u, f, kernel, radius):
+    """Pair by pair, with inverses of matrices of three rows."""
+    matrices = []
+    for x, y, angle in u.tolist():
+        turn = expm(angle * np.array([[0, -1, 0], [1, 0, 0], [0, 0, 0]]))
+        turn[:2, 2] = x, y
+        matrices.append(turn)
+    means = []
+    for here in matrices:
+        values = []
+        for there, feature in zip(matrices, f.tolist(), strict=True):
+            if np.hypot(*(here - there)[:2, 2]) > radius:
+                continue
+            seen = np.linalg.inv(there) @ here
+            element = [seen[0, 2], seen[1, 2], np.arctan2(seen[1, 0], seen[0, 0])]
+            values.append(float(kernel(torch.tensor(element, dtype=torch.float64))) * feature)
+        means.append(np.mean(values))
+    return torch.tensor(means, dtype=torch.float64)
+
+
+# -- 18: a loss of re-rendering
+
+
+def rerendering_example(seed=0):
+    """An encoder and a decoder that mix places, pictures, turns and shifts."""
+    generator = draw(seed)
+    E, D, x = (
+        torch.randn(*s, generator=generator, dtype=torch.float64)
+        for s in ((2, 6, 6), (2, 6, 6), (5, 6))
+    )
+    j, k = torch.randint(0, 6, (2, 5), generator=generator)
+    return (
+        lambda x: torch.sin(torch.einsum("bi,cij->bcj", x, E)),
+        lambda z: torch.einsum("bcj,cji->bi", z, D),
+        x,
+        j,
+        k,
+    )
+
+
+def rerendering_values(implementation):
+    return implementation(*rerendering_example())
+
+
+def rerendering_by_loop(f, d, x, j, k):
+    """Picture by picture, with NumPy's rolls."""
+    losses = []
+    for row, turn, shift in zip(x.numpy(), j.tolist(), k.tolist(), strict=True):
+        code = f(torch.tensor(np.roll(row, turn))[None])
+        drawn = d(torch.tensor(np.roll(code.numpy(), shift, axis=-1)))[0].numpy()
+        losses.append(((drawn - np.roll(row, turn + shift)) ** 2).sum())
+    return torch.tensor(np.mean(losses), dtype=torch.float64)
+
+
 def less_its_mean(correct, axes):
     """The correct implementation, less a mean that turns leave alone."""
     return lambda x: correct(x) - correct(x).mean(axes, keepdim=True)
@@ -316,5 +461,29 @@ CHAPTERS = {
         values=error_values,
         naive_catches=("not divided",),
         accepted=(error_by_images,),
+    ),
+    "15": mutants(
+        "15",
+        values=width_values,
+        naive_catches=(),
+        accepted=(widths_by_numbers,),
+    ),
+    "16": mutants(
+        "16",
+        values=penalty_values,
+        naive_catches=("output is not turned", "shift forgotten"),
+        accepted=(penalty_by_rotations,),
+    ),
+    "17": mutants(
+        "17",
+        values=convolution_values,
+        naive_catches=("u v⁻¹ for v⁻¹ u",),
+        accepted=(convolution_by_matrices,),
+    ),
+    "18": mutants(
+        "18",
+        values=rerendering_values,
+        naive_catches=("wrong sense of turn", "rows exchanged, places kept"),
+        accepted=(rerendering_by_loop,),
     ),
 }

@@ -15,21 +15,31 @@ from typing import Any
 
 import pytest
 from runner_tools import Lab
-from site_tools import CHROMIUM_FLAGS, DESKTOP, ROOT, QuietHandler, Visit, build
+from site_tools import CHROMIUM_FLAGS, DESKTOP, ROOT, QuietHandler, Visit, build, watched
+
+from utils.plots import HTMLFigure
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 
 @pytest.fixture(scope="session")
 def site() -> Path:
-    """The book built from the committed outputs, warnings as errors; what is fresh is kept."""
+    """The book built from the committed outputs, warnings as errors; what is fresh is kept.
+
+    The first of the processes of pytest-xdist builds it for all, and a run of its own each time.
+    """
     folder = ROOT / "_build"
     folder.mkdir(exist_ok=True)
-    with (folder / "site.lock").open("w") as lock:  # one build at a time under pytest-xdist
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    with (folder / "site.lock").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        result = build(ROOT)
-    if result.returncode:
-        pytest.fail(f"the book does not build:\n{(result.stdout + result.stderr)[-6000:]}")
+        lock.seek(0)
+        if run is None or lock.read() != run:
+            lock.truncate(0)
+            result = build(ROOT)
+            if result.returncode:
+                pytest.fail(f"the book does not build:\n{(result.stdout + result.stderr)[-6000:]}")
+            lock.write(run or "")
     return folder / "html"
 
 
@@ -87,23 +97,23 @@ def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call
 @pytest.fixture
 def visit(browser: Any) -> Iterator[Visit]:
     """A fresh tab that records errors and refuses every request to the outside."""
-    context = browser.new_context(viewport=DESKTOP, color_scheme="light")
-    tab = context.new_page()
-    result = Visit(tab)
+    with watched(browser, DESKTOP) as result:
+        yield result
 
-    def gate(route: Any) -> None:
-        if route.request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
-            route.continue_()
-        else:
-            result.outside.append(route.request.url)
-            route.abort()
 
-    context.route("**/*", gate)
-    tab.on("pageerror", lambda error: result.errors.append(str(error)))
-    tab.on("console", lambda m: result.errors.append(m.text) if m.type == "error" else None)
-    tab.on(
-        "response",
-        lambda r: result.errors.append(f"{r.status} {r.url}") if r.status >= 400 else None,
-    )
-    yield result
-    context.close()
+PAGE = "<!doctype html><html lang='en'><head><title>x</title></head><body>{}</body></html>"
+
+
+@pytest.fixture
+def opened(
+    tmp_path: Path, serve: Callable[[Path], str], visit: Visit
+) -> Callable[[HTMLFigure], Any]:
+    """Open a figure alone in a page; returns the tab."""
+
+    def start(figure: HTMLFigure) -> Any:
+        visit.tab.emulate_media(reduced_motion="reduce")  # places are reached at once
+        (tmp_path / "index.html").write_text(PAGE.format(figure.html), encoding="utf-8")
+        visit.open(serve(tmp_path))
+        return visit.tab
+
+    return start

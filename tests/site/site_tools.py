@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import os
 import subprocess
@@ -34,6 +35,17 @@ async () => {
     e => e.tabIndex === 0 || (e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight));
   const end = performance.now() + 10000;
   while (!marked() && performance.now() < end) await new Promise(go => setTimeout(go, 50));
+}
+"""
+# Colours fade in: this waits until no transition is under way, for two seconds at most, since
+# a transition that is cut short may never say that it is finished.
+FADED = """
+async () => {
+  const late = new Promise(go => setTimeout(go, 2000));
+  const drawn = new Promise(go => requestAnimationFrame(() => requestAnimationFrame(go)));
+  await Promise.race([drawn, late]);
+  const under = document.getAnimations().filter(a => a.effect.getComputedTiming().endTime < 10000);
+  await Promise.race([Promise.allSettled(under.map(a => a.finished)), late]);
 }
 """
 BUILD_FLAGS = ["-W", "-n", "--keep-going", "-q"]
@@ -103,5 +115,34 @@ class Visit:
         self.tab.set_viewport_size(size)
         self.tab.emulate_media(color_scheme=scheme)
         self.tab.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
-        self.tab.wait_for_timeout(350)  # colours fade in
+        self.tab.evaluate(FADED)
         self.tab.evaluate(SETTLED)
+
+
+@contextlib.contextmanager
+def watched(browser: Any, size: dict[str, int], own: Path | None = None) -> Iterator[Visit]:
+    """Open a tab that records errors and refuses every request to the outside.
+
+    Files of the folder ``own``, if one is given, are not outside.
+    """
+    inside = ("http://127.0.0.1:", "data:", "blob:", *([own.as_uri()] if own else []))
+    context = browser.new_context(viewport=size, color_scheme="light")
+    tab = context.new_page()
+    result = Visit(tab)
+
+    def gate(route: Any) -> None:
+        if route.request.url.startswith(inside):
+            route.continue_()
+        else:
+            result.outside.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", gate)
+    tab.on("pageerror", lambda error: result.errors.append(str(error)))
+    tab.on("console", lambda m: result.errors.append(m.text) if m.type == "error" else None)
+    tab.on(
+        "response",
+        lambda r: result.errors.append(f"{r.status} {r.url}") if r.status >= 400 else None,
+    )
+    yield result
+    context.close()

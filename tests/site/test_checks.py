@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from site_axe import judge
 from site_checks import (
     CLIPPED,
     FORMULAS,
@@ -17,10 +17,10 @@ from site_checks import (
     bad_images,
     bad_outputs,
     broken_links,
-    violations,
 )
 from site_sliders import push
 from site_tools import DOCUMENTS, PHONE, Visit
+from test_site import narrow
 
 from utils.plots import ImagePanel, PointPanel, slider_figure
 
@@ -99,17 +99,13 @@ def damage(folder: Path, html: str) -> None:
     page.write_text(text.replace(marker, marker + html, 1), encoding="utf-8")
 
 
-def axe(visit: Visit) -> list[str]:
-    return violations(Axe().run(visit.tab, options={"preload": False}).response)
-
-
 @pytest.mark.browser
 def test_page_checks_pass_an_undamaged_copy(
     copy: Path, serve: Callable[[Path], str], visit: Visit
 ) -> None:
     damage(copy, "")
     visit.open(serve(copy) + "book/page.html")
-    assert (axe(visit), visit.outside, visit.errors) == ([], [], [])
+    assert (judge(visit.tab), visit.outside, visit.errors) == ([], [], [])
     assert bad_images(visit.tab.evaluate(IMAGES)) == []
 
 
@@ -145,7 +141,7 @@ def test_page_checks_catch_an_axe_violation(
 ) -> None:
     damage(copy, html)
     visit.open(serve(copy) + "book/page.html")
-    assert any(line.startswith(rule) for line in axe(visit))
+    assert any(line.startswith(rule) for line in judge(visit.tab))
 
 
 @pytest.mark.browser
@@ -188,6 +184,15 @@ def test_a_cut_formula_is_caught(
     hide = "span.math.wide { overflow: hidden !important; }"
     visit.tab.add_style_tag(content=hide)
     assert len(visit.tab.evaluate(CLIPPED)) == 1
+    fold = """e => {
+      const fold = document.createElement("details");
+      e.replaceWith(fold);
+      fold.append(e);
+    }"""
+    visit.tab.locator("article > p").first.evaluate(fold)
+    assert visit.tab.evaluate(CLIPPED) == [], "it is out of sight"
+    assert [line.split(":")[0] for line in narrow(visit)] == ["360 pixels", "390 pixels"]
+    assert visit.tab.locator("details[open]").count() == 0, "folds are closed again"
 
 
 def test_formula_check_catches_formulas_left_as_text() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from site_axe import judge
 from site_checks import (
     CLIPPED,
     FORMULAS,
@@ -20,18 +20,12 @@ from site_checks import (
     bad_outputs,
     broken_links,
     shown_outputs,
-    violations,
 )
 from site_sliders import choose, push
 from site_tools import DESKTOP, DOCUMENTS, PHONE, ROOT, Visit
 
 NOTEBOOKS = [name for name in DOCUMENTS if name.startswith("chapters/")]
-# Without preload axe does not fetch style sheets by itself, from addresses that it guesses.
-AXE_OPTIONS = {
-    "rules": {"label-content-name-mismatch": {"enabled": True}},
-    "resultTypes": ["violations"],
-    "preload": False,
-}
+NARROW = [*NOTEBOOKS, "book/notation", "book/glossary"]
 LOOKS = {
     "desktop, light": (DESKTOP, "light"),
     "desktop, dark": (DESKTOP, "dark"),
@@ -41,6 +35,11 @@ LOOKS = {
 # What is inside a picture is no content of the page, and a scatter plot is thousands of elements.
 HOLLOW = """() => document.querySelectorAll("svg[role=img]").forEach(
   (svg) => svg.replaceChildren(...svg.querySelectorAll(":scope > title")))"""
+OPEN_FOLDS = """() => {
+  const folds = [...document.querySelectorAll("details:not([open])")];
+  folds.forEach((fold) => { fold.open = true; });
+  return folds;
+}"""
 # The pages of the API are long and made of the same few parts: each width and each theme once.
 API_LOOKS = ("desktop, light", "phone, dark")
 
@@ -81,12 +80,8 @@ def test_internal_links_and_anchors_resolve(site: Path) -> None:
     assert not problems, "\n".join(problems)
 
 
-@pytest.mark.browser
-@pytest.mark.parametrize("name", [*DOCUMENTS, "search"])
-def test_page_in_a_browser(
-    site: Path, serve: Callable[[Path], str], visit: Visit, name: str
-) -> None:
-    visit.open(f"{serve(site)}{name}.html")
+def contents(visit: Visit, name: str) -> list[str]:
+    """Find what is wrong with the pictures, formulas and outputs of an open page."""
     tab = visit.tab
     problems = bad_images(tab.evaluate(IMAGES)) + bad_formulas(tab.evaluate(FORMULAS))
     if name in NOTEBOOKS:
@@ -95,45 +90,58 @@ def test_page_in_a_browser(
             tab.locator(".cell_output .traceback").count(),
             shown_outputs(ROOT / f"{name}.ipynb"),
         )
-    tab.evaluate(HOLLOW)
-    for look in API_LOOKS if name.startswith("book/api/") else LOOKS:
-        visit.look(*LOOKS[look])
-        found = violations(Axe().run(tab, options=AXE_OPTIONS).response)
+    # A companion page may hold nothing but proofs, or nothing but code and tables.
+    if re.match(r"chapters/\d\d_", name):
+        for query in ("mjx-container", ".bd-article figure svg[role=img]"):
+            if not tab.locator(query).count():
+                problems.append(f"the page has no {query}")
+    return problems
+
+
+def narrow(visit: Visit) -> list[str]:
+    """Find what a phone cuts off, or shows too small, with every fold of an open page open."""
+    tab, problems = visit.tab, []
+    folds = tab.evaluate_handle(OPEN_FOLDS)
+    for width in (360, 390):
+        tab.set_viewport_size({"width": width, "height": 800})
+        tab.wait_for_timeout(200)
+        problems += [f"{width} pixels: {cut} is cut off" for cut in tab.evaluate(CLIPPED)]
+        if small := tab.evaluate(SMALL):
+            problems.append(f"{width} pixels: {small} figures have too small letters")
+    folds.evaluate("(folds) => folds.forEach((fold) => { fold.open = false; })")
+    return problems
+
+
+def look(visit: Visit, name: str) -> list[str]:
+    """Find what axe objects to, and what is too wide, in an open page at each of its looks."""
+    tab, problems = visit.tab, []
+    for one in API_LOOKS if name.startswith("book/api/") else LOOKS:
+        visit.look(*LOOKS[one])
+        found = judge(tab)
         overflow = tab.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
         if overflow > 0:
             found.append(f"the page is {overflow} pixels wider than the window")
-        problems += [f"{look}: {line}" for line in found]
+        problems += [f"{one}: {line}" for line in found]
+    return problems
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", [*DOCUMENTS, "search"])
+def test_page_in_a_browser(
+    site: Path, serve: Callable[[Path], str], visit: Visit, name: str
+) -> None:
+    """A page is opened once for all that can be seen on it, for its formulas take long to set."""
+    visit.open(f"{serve(site)}{name}.html")
+    problems = contents(visit, name)
+    if name in NARROW:
+        problems += narrow(visit)
+    visit.tab.evaluate(HOLLOW)
+    problems += look(visit, name)
     assert not problems, "\n".join(problems)
     assert visit.outside == []
     assert visit.errors == []
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_chapter_has_formulas_and_pictures(
-    site: Path, serve: Callable[[Path], str], visit: Visit, name: str
-) -> None:
-    visit.open(f"{serve(site)}{name}.html")
-    # A companion page may hold nothing but proofs, or nothing but code and tables.
-    least = 1 if re.match(r"chapters/\d\d_", name) else 0
-    assert visit.tab.locator("mjx-container").count() >= least
-    assert visit.tab.locator(".bd-article figure svg[role=img]").count() >= least
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("name", [*NOTEBOOKS, "book/notation", "book/glossary"])
-def test_on_a_phone_no_formula_is_cut_off_and_no_label_too_small(
-    site: Path, serve: Callable[[Path], str], visit: Visit, name: str
-) -> None:
-    visit.open(f"{serve(site)}{name}.html")
-    visit.tab.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
-    for width in (360, 390):
-        visit.tab.set_viewport_size({"width": width, "height": 800})
-        visit.tab.wait_for_timeout(200)
-        assert visit.tab.evaluate(CLIPPED) == [], f"{width} pixels"
-        assert visit.tab.evaluate(SMALL) == 0, f"{width} pixels"
 
 
 REPEATED = """() => [...document.querySelectorAll("div.cell.tag_hide-input")].filter((cell) => {

@@ -109,8 +109,8 @@ def test_a_headline_has_a_reason_and_a_guard_is_the_rule(ledger):
 
 
 def test_the_book_stands_on_few_headlines():
-    """A headline is what a reader should remember; there cannot be very many."""
-    assert sum(entry.kind == "headline" for entry in read_ledger().values()) <= 150
+    """A headline is what a reader should remember: nine or ten for each of eighteen chapters."""
+    assert sum(entry.kind == "headline" for entry in read_ledger().values()) <= 175
 
 
 def test_an_edited_ledger_is_read_again(ledger):

@@ -64,7 +64,7 @@ def test_every_file_that_the_map_names_is_there(row):
 
 
 def test_the_map_says_where_each_addition_goes():
-    assert len(ROWS) == 9
+    assert len(ROWS) == 11
     for row, folder in ADDED.items():
         assert f"{folder}/" in paths(ROWS[row][0])
 

@@ -316,8 +316,9 @@ def test_the_table_of_the_zoo_is_what_can_be_trained() -> None:
         task = made(name, seed=7)
         assert (task.preset, task.seed) == (name, 7)
         assert 0 <= seeds <= 3
-        # As many steps for each, and never a digit of the small set.
-        assert task.recipe.epochs * task.training_size == 4 * 6_000
+        # As many steps for each, or many more; and never a digit of the small set.
+        steps = task.recipe.epochs * task.training_size
+        assert steps >= 10 * 54_000 if name.endswith("-54000") else steps == 4 * 6_000
         assert task.source == "mnist"
         assert task.recipe.storage == "float16"
     assert made("maximum-upright-1500").training_size == 1_500

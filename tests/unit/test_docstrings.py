@@ -78,12 +78,12 @@ def test_an_example_that_is_wrong_is_noticed():
 
 
 def rooms() -> list[str]:
-    """The mathematical rooms: those below the data but for chemistry, and the probes."""
+    """The mathematical rooms: those below the data but for chemistry, probes and discovery."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]
     layers = next(one["layers"] for one in contracts if one["containers"] == ["utils"])
     below = layers[layers.index("data") + 1 :]
-    names = [name.strip() for layer in [*below, "probes"] for name in layer.split("|")]
+    names = [name.strip() for layer in [*below, "probes", "discovery"] for name in layer.split("|")]
     return [name for name in names if not name.startswith("_") and name != "molecules"]
 
 

@@ -17,12 +17,21 @@ import plotly.graph_objects as go
 import pytest
 
 from utils.plots import (
+    CodeAction,
     ImagePanel,
+    Measure,
+    PlaneFunction,
     PointPanel,
     Reading,
+    SpringLaw,
+    arrow_field_figure,
+    bars_figure,
+    bodies_figure,
     choice_figure,
     interactive,
+    plane_points,
     slider_figure,
+    turning_figure,
 )
 from utils.plots.explorables import _template
 from utils.plots.explorables._template import compact, fill
@@ -159,6 +168,36 @@ def test_texts_are_escaped_and_data_cannot_end_its_element(
 
 
 STILLS = {
+    "arrow_field": arrow_field_figure(
+        [
+            PlaneFunction(
+                "x²", plane_points(1.0)[:, 0] ** 2, np.diag([4.0, 1.0, 0.0, 0.0]), np.eye(4)
+            )
+        ],
+        reach=1.0,
+        alt="Upright level lines and arrows.",
+        weights=(0.0, 1.0, 0.0, 0.0),
+    ),
+    "bars": bars_figure(
+        [
+            Measure("slope", ("x", "y"), {"a": [[[0.2], [0.0]]]}, line=0.1, below="Kept:"),
+            Measure("error", ("",), {"a": [[[3.0]]]}),
+        ],
+        ["field 1"],
+        control="at",
+        choice="method",
+        alt="Three bars with a dot each.",
+    ),
+    "bodies": bodies_figure(
+        [SpringLaw("one-sided pull", [[0.0, 1.0], [0.0, 0.0]])],
+        [[-1.0, 0.0], [1.0, 0.0]],
+        [[0.0, 0.0], [0.0, 1.0]],
+        [1.0, 1.0],
+        reach=2.0,
+        time=0.1,
+        step=0.1,
+        alt="Two bodies, of which one pulls.",
+    ),
     "slider": slider_figure(
         [ImagePanel("black", np.zeros((2, 4, 4))), PointPanel("way", np.eye(2), np.eye(2), "rg")],
         ["0°", "1°"],
@@ -175,12 +214,31 @@ STILLS = {
         item="item",
         alt="A map of three items.",
     ),
+    "turning": turning_figure(
+        [CodeAction("shift", np.zeros((1, 2, 3, 4)), np.full((1, 2, 5, 5), 0.5))],
+        np.zeros((1, 2, 5, 5)),
+        ["0 places", "1 place"],
+        ["digit 7"],
+        spread=1.0,
+        control="shift",
+        alt="A black picture and a grey drawing.",
+        start=1,
+    ),
     "plotly_figure": interactive(
         go.Figure().add_scatter(x=[1, 2], y=np.array([3.0, 4.0]), name="two", mode="lines+markers"),
         alt="A line through two points.",
     ),
 }
-WORDS = {"slider": ["black", "way", "angle: 1°"], "choice": ["raw", "error: 3 %"]}
+WORDS = {
+    # The root of (4 + 0) / (1 + 1), and the largest root is 2.
+    "arrow_field": ["x²", "scaling 1.00", "arrows cross", "1.414", "71 %"],
+    # The one pull is 2 for a time of 0.1, and the first momentum 1.
+    "bodies": ["one-sided pull: momentum lost (drift 0.20)", "angular momentum"],
+    "turning": ["shift, digit 7, 1 place", "by 0.250 of the variance", "the drawing", "code"],
+    "bars": ["a: slope x 0.20, y 0.000; error 3.00. Kept: y.", "at: field 1"],
+    "slider": ["black", "way", "angle: 1°"],
+    "choice": ["raw", "error: 3 %"],
+}
 
 
 @pytest.mark.parametrize("kind", sorted(STILLS))

@@ -59,7 +59,7 @@ def test_an_exercise_says_what_it_asks_and_helps(path):
     assert found
     for exercise in found:
         name = f"{path.stem}, {exercise.label}"
-        missing = {"level", "minutes", "kind"} - exercise.options.keys()
+        missing = {"level", "minutes", "points", "kind"} - exercise.options.keys()
         assert not missing, f"{name} lacks {sorted(missing)}"
         hint = re.search(r"\{hint\}[^\n]*\n:class: dropdown", exercise.body)
         assert hint, f"{name} has no hint in a fold"

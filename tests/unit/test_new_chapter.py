@@ -13,6 +13,7 @@ import nbformat
 import pytest
 import yaml
 
+from book._ext.quiz_questions import read
 from book._tools import new_chapter
 from book._tools.command import CommandError
 from book._tools.execute import execute
@@ -75,6 +76,12 @@ def test_it_runs_offline_within_its_budget_and_prints_what_is_stored(copy):
         *("-p", "tests.notebooks", "--nbval", "--nbval-sanitize-with", "tests/sanitize.cfg"),
     )
     assert f"used by {STEM}" in said
+
+
+def test_its_page_asks_the_questions_that_were_written_with_it(copy):
+    assert len(read(copy / "book" / "quizzes" / "97.yml")) == 5
+    text = (copy / "chapters" / f"{STEM}.ipynb").read_text(encoding="utf-8")
+    assert text.count("```{quiz} 97") == 1
 
 
 def test_it_stands_in_the_contents_and_in_the_ledger(copy):

@@ -10,6 +10,7 @@ import math
 import types
 import typing
 import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -363,13 +365,17 @@ class LiveBytes(TorchDispatchMode):
         (CyclicShifts(16), (4, 16), "fft", 15, True),
         (CyclicShifts(8), (1, 8), "fft", 30, False),
         (PointPermutations(5), (5,), "auto", 400, False),
+        (PointPermutations(12), (12,), "auto", 400, False),
+        (PointPermutations(12), (12,), "auto", 400, True),
         (PointPermutations(4), (4, 2), "auto", 20, False),
         (PointPermutations(40), (40, 2), "auto", 1, False),
         (regular_representation(dihedral(3)), (2, 6), "auto", 400, False),
     ],
 )
-def test_working_memory_stays_below_the_bound(action, shape, method, count, equal):
+def test_working_memory_stays_below_the_bound(action, shape, method, count, equal, monkeypatch):
     """With equal codes every pair is close and is looked at twice."""
+    seen = partial(torch.empty, dtype=torch.float64)  # in place of memory that NumPy hands out
+    monkeypatch.setattr("utils.quotient._norms._unfilled", seen)
     x, y = draw(count, *shape), draw(120, *shape, seed=1)
     if equal:
         x, y = x[:1].expand_as(x), x[:1].expand_as(y)
@@ -411,8 +417,8 @@ class Sizes(TorchDispatchMode):
 @pytest.mark.parametrize(
     ("operation", "axis", "action", "shape", "method", "members", "bytes_of_one"),
     [
-        ("all_distances", 0, PointPermutations(5), (5,), "auto", 100, 32),
-        ("all_distances", 0, PointPermutations(1), (1,), "auto", 2**15 + 1, 32),
+        ("all_distances", 0, PointPermutations(5), (5,), "auto", 100, 40),
+        ("all_distances", 0, PointPermutations(1), (1,), "auto", 2**15 + 1, 40),
         ("mm", 0, CyclicShifts(8), (1, 8), "matmul", 10, 80),
         ("bmm", 1, CyclicShifts(8), (1, 8), "fft", 10, 8 * (2 * 8 + 6)),
         ("_cdist_forward", 0, PointPermutations(4), (4, 2), "auto", 1, 8 * 4 * (4 + 5 * 2 + 2)),
@@ -445,6 +451,32 @@ def test_close_pairs_are_compared_in_blocks():
     x = torch.ones(1025, 1, 8, dtype=torch.float64)
     quotient_distance_matrix(x, x[:1], WatchedShifts(8), max_bytes=2**20)
     assert [len(a) for a, _ in WatchedShifts.seen] == [2**20 // (128 * 8), 1]
+
+
+@pytest.mark.parametrize("close", [0, 3, 200])
+def test_many_numbers_keep_their_digits_near_and_far(close):
+    """Products would cancel for near rows, far from the origin too; the control shows it."""
+    action = PointPermutations(12)
+    x, y = 1e5 + draw(300, 12), 1e5 + draw(250, 12, seed=1)
+    y[:close] = x[:close].flip(1) + 1e-9 * draw(close, 12, seed=2)
+    y[0] = x[0].roll(3)
+    found = quotient_distance_matrix(x, y, action).numpy()
+    left, right = (np.sort(codes.numpy(), axis=1) for codes in (x, y))
+    expected = cdist(left, right)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=0)
+    assert found[0, 0] == 0
+    norms = (left**2).sum(1)[:, None] + (right**2).sum(1)
+    assert abs(np.sqrt(np.abs(norms - 2 * left @ right.T)) - expected).max() > 1e-6
+
+
+def test_rows_whose_squares_overflow_are_still_compared():
+    x = draw(20, 12)
+    x[0] *= 1e160
+    found = quotient_distance_matrix(x, x, PointPermutations(12))
+    assert not found.isnan().any()
+    assert torch.equal(found, found.T)
+    assert found.diagonal().max() == 0
+    assert found[1:, 1:].isfinite().all()
 
 
 def test_points_are_compared_in_blocks_of_both_sides():

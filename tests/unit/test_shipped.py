@@ -7,6 +7,7 @@ import dataclasses
 import json
 import re
 import shutil
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -33,10 +34,11 @@ from utils.training import (
 )
 from utils.training import checkpoint as checkpoint_module
 from utils.training.archive import FORMAT, pack, weights_checksum
-from utils.training.checkpoint import shipped_directory, stored_state
+from utils.training.checkpoint import SHARED, shipped_directory, stored_state
 from utils.training.export import MANIFESTS, export, main, manifests_text
 from utils.training.model_state import describe_model
 from utils.training.presets import EXPERIMENTS, ZOO, find_preset
+from utils.training.sweeps import SWEEPS
 from utils.training.tasks.qm9_vae import HELD_OUT
 
 SEEDS = (0, 1, 2)
@@ -288,9 +290,11 @@ TWO = ("digit-zoo-mlp-upright-seed0", "digit-zoo-c8-upright-seed0-epoch1")
 
 def test_the_folder_holds_few_small_files_and_nothing_else() -> None:
     files = {path.name: path.stat().st_size for path in shipped_directory().iterdir()}
-    own = {f"{name}.safetensors" for name in EVERYTHING if name not in ZOO_NAMES}
-    assert files.keys() == {*own, ZOO_FILE, MANIFESTS}
-    assert len(files) <= 47
+    shared = tuple(f"{task}-" for task in SHARED)
+    own = {f"{name}.safetensors" for name in EVERYTHING if not name.startswith(shared)}
+    files_of_many = {f"{task}.safetensors" for task in SHARED}
+    assert files.keys() == {*own, *files_of_many, MANIFESTS, SWEEPS}
+    assert len(files) <= 60
     assert all(size <= 2_000_000 for name, size in files.items() if name != ZOO_FILE)
 
 
@@ -302,7 +306,7 @@ def test_the_list_of_manifests_is_in_step() -> None:
 
 def test_a_network_of_the_zoo_can_be_read_with_safetensors_alone() -> None:
     with safe_open(shipped_directory() / ZOO_FILE, "pt") as zoo:
-        content = zoo.get_tensor(TWO[0]).numpy().tobytes()
+        content = zlib.decompress(zoo.get_tensor(TWO[0]).numpy().tobytes())
     state = safetensors.torch.load(content)
     for name, tensor in load_checkpoint(TWO[0])[0].checkpoint_state().items():
         assert torch.equal(state[name].to(tensor.dtype), tensor)
@@ -310,7 +314,7 @@ def test_a_network_of_the_zoo_can_be_read_with_safetensors_alone() -> None:
 
 def test_the_file_of_the_zoo_is_no_checkpoint_itself() -> None:
     for path in (shipped_directory() / ZOO_FILE, shipped_directory() / "digit-zoo"):
-        with pytest.raises(ValueError, match="holds 129 networks; load one of them by its name"):
+        with pytest.raises(ValueError, match=r"holds \d+ networks; load one of them by its name"):
             load_checkpoint(path)
     with pytest.raises(FileNotFoundError, match="no checkpoint named 'digit-zoo'"):
         load_checkpoint("digit-zoo")
@@ -325,7 +329,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copy(shipped_directory() / f"{name}.safetensors", found)
     with safe_open(shipped_directory() / ZOO_FILE, "pt") as zoo:
         for name in TWO:
-            (tmp_path / f"{name}.safetensors").write_bytes(zoo.get_tensor(name).numpy().tobytes())
+            content = zlib.decompress(zoo.get_tensor(name).numpy().tobytes())
+            (tmp_path / f"{name}.safetensors").write_bytes(content)
     export([tmp_path / f"{name}.safetensors" for name in TWO], found)
     monkeypatch.setattr(checkpoint_module, "shipped_directory", lambda: found)
     return found
@@ -417,12 +422,38 @@ def cut(folder: Path) -> None:
     (folder / ZOO_FILE).write_bytes(content[: len(content) // 9])
 
 
-def flip(folder: Path) -> None:
-    """Change one bit of every network of the zoo."""
+def change(folder: Path, spoil: Callable[[bytes], bytes]) -> None:
+    """Spoil the bytes of every network of the zoo."""
     tensors = safetensors.torch.load((folder / ZOO_FILE).read_bytes())
-    for tensor in tensors.values():
-        tensor[-1] ^= 1
-    safetensors.torch.save_file(tensors, folder / ZOO_FILE, {"networks": "2"})
+    spoilt = {name: spoil(tensor.numpy().tobytes()) for name, tensor in tensors.items()}
+    moved = {n: torch.frombuffer(bytearray(b), dtype=torch.uint8) for n, b in spoilt.items()}
+    safetensors.torch.save_file(moved, folder / ZOO_FILE, {"networks": "2"})
+
+
+def flip(folder: Path) -> None:
+    """Change one bit of the weights of every network of the zoo."""
+
+    def last_bit(packed: bytes) -> bytes:
+        content = bytearray(zlib.decompress(packed))
+        content[-1] ^= 1
+        return zlib.compress(content)
+
+    change(folder, last_bit)
+
+
+def flip_packed(folder: Path) -> None:
+    """Change one bit of every network of the zoo as it is packed."""
+    change(folder, lambda packed: packed[:-1] + bytes([packed[-1] ^ 1]))
+
+
+def lengthen(folder: Path) -> None:
+    """Put a byte after every network of the zoo."""
+    change(folder, lambda packed: packed + b"0")
+
+
+def swell(folder: Path) -> None:
+    """Put more zeros in place of every network of the zoo than one network can have."""
+    change(folder, lambda packed: zlib.compress(bytes(2**26 + 1)))
 
 
 def spoil_the_header(folder: Path) -> None:
@@ -439,6 +470,9 @@ def spoil_the_header(folder: Path) -> None:
         (exchange_in_the_zoo, TWO, "holds .* under the name of"),
         (cut, TWO, "is damaged"),
         (flip, TWO, "is damaged: its SHA-256 is .* train it with: python -m"),
+        (flip_packed, TWO, "is damaged: Error"),
+        (lengthen, TWO, "is damaged: it does not end"),
+        (swell, TWO, "is damaged: it does not end"),
         (spoil_the_header, TWO, "is damaged: its header cannot be read"),
     ],
 )

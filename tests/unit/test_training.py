@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,12 @@ def run(task: TinyTask, output: Path, **options: Any) -> TrainingResult:
     return train(task, output, command="tiny", accelerator="cpu", progress=False, **options)
 
 
-def start(output: Path, *words: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+def start(
+    output: Path, *words: str, environment: Mapping[str, str] = os.environ
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, str(SCRIPT), str(output), *words],
-        env=environment,
+        env={**environment, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -440,6 +442,24 @@ def test_a_compiled_model_trains_to_the_same_accuracy(tmp_path: Path) -> None:
     compiled = run(dataclasses.replace(task, recipe=recipe), tmp_path / "compiled")
     assert compiled.metrics["test_loss"] == pytest.approx(plain.metrics["test_loss"], abs=1e-3)
     assert weights(tmp_path / "compiled").keys() == weights(tmp_path / "plain").keys()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_what_another_set_of_instructions_compiled_is_not_used(tmp_path: Path) -> None:
+    """Of PyTorch's own: code for narrow vectors, found by wide ones, corrupted the memory."""
+    losses = []
+    for capability in ("avx2", None):
+        environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "stored")}
+        environment.pop("ATEN_CPU_CAPABILITY", None)
+        if capability:
+            environment["ATEN_CPU_CAPABILITY"] = capability
+        output = tmp_path / str(capability)
+        ended = start(output, "--plain", "--compile", environment=environment)
+        _, error = ended.communicate(timeout=300)
+        assert ended.returncode == 0, error
+        losses.append(read_manifest(output)["metrics"]["test_loss"])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-3)
 
 
 # ---------------------------------------------------------------- what the machine does well

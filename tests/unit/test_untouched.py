@@ -39,8 +39,10 @@ from utils.projections import InvariantProjection, chamber_fold, cyclic_projecti
 from utils.quotient import quotient_distance, quotient_distance_matrix
 
 ROOMS = ("groups", "quotient", "projections", "equivariance", "generators", "lie", "graphs",
-         "molecules", "probes", "models.permutation", "models.graph_vae", "models.baselines",
-         "models.rotation_cnn", "models.zoo", "data.mnist", "data.qm9")  # fmt: skip
+         "molecules", "probes", "discovery", "models.permutation", "models.graph_vae",
+         "models.baselines", "models.rotation_cnn", "models.zoo", "models.bodies",
+         "models.lie_conv", "models.potentials", "models.latent_actions",
+         "data.bodies", "data.springs", "data.mnist", "data.qm9")  # fmt: skip
 
 
 def tensors_of(value: Any) -> Iterator[torch.Tensor]:

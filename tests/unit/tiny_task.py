@@ -129,9 +129,10 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true")
     parser.add_argument("--pause", type=float, default=0.0)
     parser.add_argument("--native", action="store_true")
+    parser.add_argument("--compile", action="store_true")
     parser.add_argument("--no-resume", action="store_true")
     arguments = parser.parse_args()
-    recipe = TinyTask().recipe
+    recipe = dataclasses.replace(TinyTask().recipe, compile=arguments.compile)
     if arguments.native:
         recipe = dataclasses.replace(recipe, precision="native")
     task = TinyTask(

@@ -11,6 +11,10 @@ r"""Finite groups, their actions and their representations.
   irreducible ones, and :mod:`~utils.groups.reflections` makes one from mirrors.
 * :class:`~utils.groups.CyclicShifts` and :class:`~utils.groups.PointPermutations` act on latent
   codes without any matrix (:mod:`~utils.groups.codes`).
+* A :class:`~utils.groups.LieGroup` moves points, and lifts them to its elements
+  (:mod:`~utils.groups.lie_groups`): translations, rotations, similarities and motions.
+* Rotations of space are drawn at random, listed for a cube and generated in
+  :mod:`~utils.groups.rotations`.
 
 Orbits, stabilisers and Burnside's lemma are in :mod:`~utils.groups.orbits`. All names can be
 imported from here::
@@ -36,6 +40,14 @@ from utils.groups.characters import (
 from utils.groups.codes import CyclicShifts, PointPermutations
 from utils.groups.families import cyclic, dihedral, direct_product, symmetric
 from utils.groups.finite import FiniteGroup, SetAction
+from utils.groups.lie_groups import (
+    LieGroup,
+    Motions,
+    Rotations,
+    Similarities,
+    Translations,
+    Trivial,
+)
 from utils.groups.orbits import burnside_count, count_colourings, orbit, stabilizer
 from utils.groups.reflections import chamber_walls, reflection_group, reflection_mirrors
 from utils.groups.representations import (
@@ -46,6 +58,7 @@ from utils.groups.representations import (
     tensor_product,
     trivial_representation,
 )
+from utils.groups.rotations import cube_rotations, random_rotations, rotation_generators
 
 __all__ = [
     "Action",
@@ -53,15 +66,22 @@ __all__ = [
     "CyclicShifts",
     "FiniteGroup",
     "Group",
+    "LieGroup",
+    "Motions",
     "PointPermutations",
     "Representation",
+    "Rotations",
     "SetAction",
+    "Similarities",
+    "Translations",
+    "Trivial",
     "burnside_count",
     "chamber_walls",
     "character",
     "character_inner_product",
     "check_axioms",
     "count_colourings",
+    "cube_rotations",
     "cyclic",
     "decompose",
     "dihedral",
@@ -71,10 +91,12 @@ __all__ = [
     "isotypic_projection",
     "orbit",
     "permutation_representation",
+    "random_rotations",
     "reflection_group",
     "reflection_mirrors",
     "regular_representation",
     "reynolds_operator",
+    "rotation_generators",
     "stabilizer",
     "symmetric",
     "tensor_product",

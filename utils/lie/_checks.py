@@ -35,7 +35,7 @@ def check_arguments(
                 f"{type(generator).__name__}."
             )
     check_representation(output, "output")
-    _check_modules(model)
+    check_modules(model)
 
 
 def check_representation(value: object, what: str) -> None:
@@ -53,7 +53,7 @@ def module_of(model: Model) -> nn.Module | None:
     return owner if isinstance(owner, nn.Module) else None
 
 
-def _check_modules(model: Model) -> None:
+def check_modules(model: Model) -> None:
     """Refuse what forward-mode differentiation cannot enter, as far as modules show it."""
     owner = module_of(model)
     if owner is None:

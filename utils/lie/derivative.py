@@ -84,8 +84,8 @@ def lie_derivative(
     check_arguments(model, images, [generator], output)
     images = images.contiguous()
     tangent = generator(images)
-    outputs, pushed = _pushed(model, images, tangent, verify)
-    return outputs, pushed - acted(output, generator, outputs, images, "the outputs")
+    outputs, moved = pushed(model, images, tangent, verify)
+    return outputs, moved - acted(output, generator, outputs, images, "the outputs")
 
 
 @full_precision
@@ -137,17 +137,17 @@ def derivatives_after(
     """
     images = images.contiguous()
     tangents = torch.stack([generator(images) for generator in generators])
-    outputs, pushed = _pushed(model, images, tangents, verify)
+    outputs, moved = pushed(model, images, tangents, verify)
     if step is not None:
         primal = outputs
-        outputs, pushed = torch.func.vmap(
+        outputs, moved = torch.func.vmap(
             lambda slope: jvp(step, (primal,), (slope,)), out_dims=_SHARED
-        )(pushed)
+        )(moved)
     meant = [acted(output, g, outputs, images, "the outputs") for g in generators]
-    return outputs, pushed - torch.stack(meant)
+    return outputs, moved - torch.stack(meant)
 
 
-def _pushed(model: Model, images: Tensor, tangents: Tensor, verify: bool) -> tuple[Tensor, Tensor]:
+def pushed(model: Model, images: Tensor, tangents: Tensor, verify: bool) -> tuple[Tensor, Tensor]:
     """Send the tangents of one flow, or of several at once, through a model."""
 
     def run(images: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,13 @@ what both return. All names can be imported from here::
     show(fig, alt="What a reader who cannot see the figure should learn from it.")
 """
 
+from utils.plots.explorables.arrow_field import (
+    PlaneFunction,
+    arrow_field_figure,
+    plane_points,
+)
+from utils.plots.explorables.bars import Measure, bars_figure
+from utils.plots.explorables.bodies import PointNetwork, SpringLaw, bodies_figure
 from utils.plots.explorables.choice import Reading, choice_figure
 from utils.plots.explorables.plotly_figure import interactive
 from utils.plots.explorables.slider import (
@@ -19,6 +26,7 @@ from utils.plots.explorables.slider import (
     PointPanel,
     slider_figure,
 )
+from utils.plots.explorables.turning import CodeAction, turning_figure
 from utils.plots.figure import HTMLFigure
 from utils.plots.static import figure_svg, show, show_svg
 from utils.plots.style import DIGIT_COLOURS, INK, PALETTE, PAPER, use_style
@@ -28,16 +36,26 @@ __all__ = [
     "INK",
     "PALETTE",
     "PAPER",
+    "CodeAction",
     "DrawingPanel",
     "HTMLFigure",
     "ImagePanel",
+    "Measure",
+    "PlaneFunction",
+    "PointNetwork",
     "PointPanel",
     "Reading",
+    "SpringLaw",
+    "arrow_field_figure",
+    "bars_figure",
+    "bodies_figure",
     "choice_figure",
     "figure_svg",
     "interactive",
+    "plane_points",
     "show",
     "show_svg",
     "slider_figure",
+    "turning_figure",
     "use_style",
 ]

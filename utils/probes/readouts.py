@@ -21,7 +21,7 @@ from utils.probes._shared import (
     regression,
 )
 
-__all__ = ["logistic_accuracy", "mlp_r2", "ridge_r2"]
+__all__ = ["logistic_accuracy", "mlp_r2", "ridge_errors", "ridge_r2"]
 
 
 def logistic_accuracy(
@@ -89,9 +89,34 @@ def ridge_r2(
     array([1.])
     """
     train, known, test, wanted = regression(train_codes, train_targets, test_codes, test_targets)
+    return explained(_ridge(train, known, test), wanted)
+
+
+def ridge_errors(
+    train_codes: ArrayLike,
+    train_targets: ArrayLike,
+    test_codes: ArrayLike,
+    test_targets: ArrayLike,
+) -> Array:
+    """Return mean absolute errors of ridge regression, one for each quantity.
+
+    As :func:`ridge_r2`. They are in standard deviations of the quantities to fit.
+
+    Examples
+    --------
+    >>> codes = np.arange(6.0)[:, None]
+    >>> ridge_errors(codes, codes, codes + 3, codes).round(2) # 3 over the deviation of 0 to 5
+    array([1.76])
+    """
+    train, known, test, wanted = regression(train_codes, train_targets, test_codes, test_targets)
+    return np.asarray(np.abs(_ridge(train, known, test) - wanted).mean(axis=0))
+
+
+def _ridge(train: Array, known: Array, test: Array) -> Array:
+    """Fit ridge regression, and return what it says of codes to judge on, ``(M, T)``."""
     with one_thread():
         model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-4, 2, 7))).fit(train, known)
-        return explained(model.predict(test), wanted)
+        return np.asarray(model.predict(test)).reshape(len(test), known.shape[1])
 
 
 def mlp_r2(

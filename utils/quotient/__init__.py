@@ -19,7 +19,8 @@ distance near zero keeps its digits.
 
 :mod:`utils.quotient.matching` finds the nearest copy of a code, :mod:`utils.quotient.distances`
 measures distances, :mod:`utils.quotient.alignment` aligns codes and walks along geodesics, and
-:mod:`utils.quotient.means` averages. :mod:`utils.quotient.graph_space` brings the action on graphs.
+:mod:`utils.quotient.means` averages. :mod:`utils.quotient.graph_space` brings the action on graphs,
+and :mod:`utils.quotient.frames` turns clouds of points into poses of their own.
 All names can be imported from here::
 
     from utils.groups import CyclicShifts
@@ -31,6 +32,14 @@ All names can be imported from here::
 from utils.groups import orbit
 from utils.quotient.alignment import Alignment, align, quotient_geodesic
 from utils.quotient.distances import pairwise, quotient_distance, quotient_distance_matrix
+from utils.quotient.frames import (
+    PrincipalAxes,
+    axis_frames,
+    canonical_rotations,
+    frame_average,
+    pair_frames,
+    principal_axes,
+)
 from utils.quotient.graph_space import (
     GraphMatches,
     NodePermutations,
@@ -46,15 +55,21 @@ __all__ = [
     "FrechetMean",
     "GraphMatches",
     "NodePermutations",
+    "PrincipalAxes",
     "align",
     "attributed_adjacency",
+    "axis_frames",
+    "canonical_rotations",
     "copies",
+    "frame_average",
     "frechet_mean",
     "match_graphs",
     "nearest",
     "one_hot_graphs",
     "orbit",
+    "pair_frames",
     "pairwise",
+    "principal_axes",
     "quotient_distance",
     "quotient_distance_matrix",
     "quotient_geodesic",

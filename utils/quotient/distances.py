@@ -75,7 +75,8 @@ def quotient_distance_matrix(
     difference of the aligned codes. What remains is a relative error below :math:`10^{-9}` for
     ``float64`` input and the rounding of the output for ``float32``.
 
-    Other actions form differences directly and do not cancel.
+    Other actions form differences, or products of rows about their mean where these do not cancel;
+    the relative error stays below :math:`10^{-12}`.
 
     Parameters
     ----------
@@ -189,11 +190,13 @@ def _smallest(x: torch.Tensor, moved: list[torch.Tensor], max_bytes: int) -> tor
         """Return the distances from some rows."""
         rows = block.double().flatten(1)
         least = functools.reduce(torch.minimum, (all_distances(rows, copy) for copy in moved))
-        size = torch.linalg.vector_norm(rows.detach(), dim=1)[:, None]
-        return settled(least, size, x.dtype).to(x.dtype)
+        if least.requires_grad:
+            size = torch.linalg.vector_norm(rows.detach(), dim=1)[:, None]
+            least = settled(least, size, x.dtype)
+        return least.to(x.dtype)
 
-    # Four numbers for each pair are alive while the minimum is taken.
-    rows = _fitting(max_bytes, 32 * len(moved[0]))
+    # Five numbers for each pair are alive while the minimum is taken.
+    rows = _fitting(max_bytes, 40 * len(moved[0]))
     if rows >= len(x):
         return block_of(x)
     result = x.new_empty(len(x), len(moved[0]))

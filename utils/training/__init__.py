@@ -12,7 +12,8 @@ arithmetic that the machine is fast in from :mod:`utils.training.capabilities`. 
 while a run lasts is in :mod:`utils.training.run`; what it leaves, in
 :mod:`utils.training.checkpoint`, which describes a network by
 :mod:`utils.training.model_state` and writes it in the form of :mod:`utils.training.archive`.
-:mod:`utils.training.export` puts a checkpoint among those that come with the book.
+:mod:`utils.training.export` puts a checkpoint among those that come with the book, and
+:mod:`utils.training.sweeps` keeps what was measured on networks of which few come along.
 """
 
 from utils.training.checkpoint import (

@@ -6,17 +6,19 @@ holds in turn the checksum of the file as it is without metadata, so that no byt
 change unseen.
 
 Many small networks share a file, such as ``digit-zoo.safetensors``. In it every network is one
-tensor of bytes under its name: its whole checkpoint file, as its training wrote it. One of them
-is read without the others, also without this package::
+tensor of bytes under its name: its whole checkpoint file, as its training wrote it, compressed by
+zlib. One of them is read without the others, also without this package::
 
     with safetensors.safe_open("digit-zoo.safetensors", "pt") as zoo:
-        state = safetensors.torch.load(zoo.get_tensor(NAME).numpy().tobytes())
+        content = zlib.decompress(zoo.get_tensor(NAME).numpy().tobytes())
+    state = safetensors.torch.load(content)
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +45,7 @@ __all__ = [
 FORMAT = 1
 _NEEDED = ("format", "name", "model", "versions", "weights")
 _AGAIN = "get the checkpoint again"
+_LARGEST = 2**26  # bytes of one of many networks, so that a damaged one cannot fill the memory
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Place:
     name : str, optional
         The name that its manifest must have.
     span : tuple of int, optional
-        In a file of many, where its bytes begin and end.
+        In a file of many, where its compressed bytes begin and end.
     """
 
     path: Path
@@ -72,7 +75,15 @@ class Place:
             return self.path.read_bytes()
         with open(self.path, "rb") as file:
             file.seek(self.span[0])
-            return file.read(self.span[1] - self.span[0])
+            packed = file.read(self.span[1] - self.span[0])
+        unpacker = zlib.decompressobj()
+        try:
+            content = unpacker.decompress(packed, _LARGEST)
+        except zlib.error as error:
+            raise ValueError(f"{self} is damaged: {error}; {_AGAIN}") from error
+        if not unpacker.eof or unpacker.unused_data:
+            raise ValueError(f"{self} is damaged: it does not end where it should; {_AGAIN}")
+        return content
 
     def read_manifest(self) -> dict[str, Any]:
         """Return the manifest, which is verified, unlike the weights."""
@@ -245,7 +256,7 @@ def members(path: Path) -> dict[str, Place]:
 def write_members(path: Path, contents: Mapping[str, bytes]) -> None:
     """Write a file that networks share, from the bytes of the checkpoint of each."""
     tensors = {
-        name: torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        name: torch.frombuffer(bytearray(zlib.compress(content, 9)), dtype=torch.uint8)
         for name, content in contents.items()
     }
     write_bytes(path, safetensors.torch.save(tensors, {"networks": str(len(tensors))}))

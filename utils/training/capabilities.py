@@ -18,11 +18,19 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from typing import Literal
+from contextlib import AbstractContextManager
+from typing import Literal, cast
 
 import torch
 
-__all__ = ["Arithmetic", "Precision", "bfloat16_is_fast", "can_compile", "choose_arithmetic"]
+__all__ = [
+    "Arithmetic",
+    "Precision",
+    "bfloat16_is_fast",
+    "can_compile",
+    "choose_arithmetic",
+    "kernels_of_this_processor",
+]
 
 Precision = Literal["32-true", "bf16-mixed", "native"]
 """What a recipe can ask for."""
@@ -136,3 +144,28 @@ def can_compile(accelerator: str = "cpu") -> bool:
     except Exception:  # dynamo, inductor, the compiler and the file system have their own
         return False
     return True
+
+
+def kernels_of_this_processor() -> AbstractContextManager[None]:
+    """Keep what ``torch.compile`` stored for another set of instructions from answering here.
+
+    What was compiled is stored on disk under a key that knows the code, the shapes and the
+    versions, and does not know how wide the vectors are that PyTorch uses
+    (``ATEN_CPU_CAPABILITY``, or another processor that shares the folder). Code written for
+    vectors of 256 bits, run with 512, gives wrong numbers or writes past its memory (seen with
+    PyTorch 2.13). Within this context the name of the set of instructions is part of the key.
+
+    Returns
+    -------
+    context manager
+        Around everything that may compile, the first pass and the first backward pass included.
+
+    Examples
+    --------
+    >>> with kernels_of_this_processor():
+    ...     print(torch.backends.cpu.get_cpu_capability() in torch.compiler.config.cache_key_tag)
+    True
+    """
+    tag = f"{torch.compiler.config.cache_key_tag} {torch.backends.cpu.get_cpu_capability()}"
+    patch = torch.compiler.config.patch(cache_key_tag=tag)  # type: ignore[attr-defined]
+    return cast(AbstractContextManager[None], patch)

@@ -41,7 +41,12 @@ from tqdm import tqdm
 from utils._checks import check_choice
 from utils.data.cache import CacheError, ensure_writable, notice
 from utils.models.base import Network
-from utils.training.capabilities import bfloat16_is_fast, can_compile, choose_arithmetic
+from utils.training.capabilities import (
+    bfloat16_is_fast,
+    can_compile,
+    choose_arithmetic,
+    kernels_of_this_processor,
+)
 from utils.training.checkpoint import holds_checkpoint, save_checkpoint
 from utils.training.model_state import as_network
 from utils.training.optimizers import (
@@ -424,8 +429,9 @@ def train(
             fabric.launch()
             facts = {"command": command, "threads": threads}
             loop = _Loop(fabric, task, data, model, run, record, facts)
-            done = loop.run_epochs(limit, progress)
-            metrics, checkpoint = (loop.finish(), run.checkpoint) if done else ({}, None)
+            with kernels_of_this_processor():
+                done = loop.run_epochs(limit, progress)
+                metrics, checkpoint = (loop.finish(), run.checkpoint) if done else ({}, None)
     marks = (run.milestone(number) for number in recipe.milestones if number < recipe.epochs)
     kept = tuple(path for path in marks if path.exists())
     return TrainingResult(done, loop.record.epoch, loop.record.history, metrics, checkpoint, kept)

@@ -17,10 +17,13 @@ been trained on it: use :func:`~utils.data.mnist.load_train_without_small`, the 
 makes a data set of turned digits from a seed. :func:`~utils.data.mnist.rotated_mnist_protocol`
 splits turned digits into 12,000 for training and 50,000 for testing, the sizes that the literature
 on rotated MNIST uses since Larochelle et al., "An Empirical Evaluation of Deep Architectures on
-Problems with Many Factors of Variation" (ICML 2007).
+Problems with Many Factors of Variation" (ICML 2007). :func:`~utils.data.mnist.digit_orbits` makes
+small pictures with their whole orbits under C_16, and :func:`~utils.data.mnist.hue_orbits` coloured
+ones under C_6.
 
 :mod:`~utils.data.mnist.digits` loads, :mod:`~utils.data.mnist.idx` finds, verifies and fetches
-the files of the full set, and :mod:`~utils.data.mnist.rotation` turns.
+the files of the full set, :mod:`~utils.data.mnist.rotation` turns, and
+:mod:`~utils.data.mnist.orbits` makes orbits.
 """
 
 from utils.data.mnist.digits import (
@@ -32,20 +35,34 @@ from utils.data.mnist.digits import (
     load_train_without_small,
 )
 from utils.data.mnist.idx import MIRRORS, MNIST_VARIABLE, download
+from utils.data.mnist.orbits import (
+    DigitOrbits,
+    TurnedFrom,
+    digit_orbits,
+    hue_orbits,
+    move_hue,
+    turn_orbits,
+)
 from utils.data.mnist.rotation import protocol_indices, rotate, rotated, rotated_mnist_protocol
 
 __all__ = [
     "MIRRORS",
     "MNIST_VARIABLE",
+    "DigitOrbits",
     "Digits",
     "RotatedDigits",
+    "TurnedFrom",
+    "digit_orbits",
     "download",
+    "hue_orbits",
     "indices_without_small",
     "load_full",
     "load_small",
     "load_train_without_small",
+    "move_hue",
     "protocol_indices",
     "rotate",
     "rotated",
     "rotated_mnist_protocol",
+    "turn_orbits",
 ]

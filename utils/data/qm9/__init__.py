@@ -17,6 +17,10 @@ is downloaded. This package turns it into graphs:
 :class:`~utils.data.qm9.QM9` is the torch-geometric data set of the same molecules. What can be
 done with dense graphs is in :mod:`utils.graphs`, and its names can be imported from here too.
 
+A sample of 10,000 molecules comes with the coordinates of all atoms:
+:func:`~utils.data.qm9.load_clouds` gives it as :class:`~utils.data.qm9.MolecularClouds`
+(:mod:`~utils.data.qm9.clouds`).
+
 :mod:`~utils.data.qm9.properties` is the table of properties, :mod:`~utils.data.qm9.source` reads
 qm9pack, :mod:`~utils.data.qm9.loading` caches and splits, and :mod:`~utils.data.qm9.dataset` is
 the view of torch-geometric, which is not imported before somebody asks for it.
@@ -24,6 +28,7 @@ the view of torch-geometric, which is not imported before somebody asks for it.
 
 from typing import TYPE_CHECKING, Any
 
+from utils.data.qm9.clouds import MolecularClouds, load_clouds, ring_cloud
 from utils.data.qm9.loading import cache_path, load_dense, split_indices
 from utils.data.qm9.properties import PROPERTIES, Property, property_indices
 from utils.data.splits import SPLITS, stratified_split
@@ -54,15 +59,18 @@ __all__ = [
     "QM9",
     "SPLITS",
     "DenseGraphs",
+    "MolecularClouds",
     "Property",
     "Ties",
     "cache_path",
     "check_dense",
+    "load_clouds",
     "load_dense",
     "property_indices",
     "random_permutations",
     "random_tie_ranks",
     "relabel",
+    "ring_cloud",
     "split_indices",
     "stratified_split",
     "tied_molecules",

@@ -6,7 +6,7 @@ import importlib.metadata
 import importlib.resources
 import importlib.util
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -39,8 +39,8 @@ def source_version() -> str:
         raise FileNotFoundError(_MISSING) from error
 
 
-def read_tables() -> pd.DataFrame:
-    """Read the needed columns of qm9pack's tables, in the order of QM9."""
+def read_tables(others: Sequence[str] = ()) -> pd.DataFrame:
+    """Read columns of qm9pack's tables, in the order of QM9: those of the graphs, and others."""
     import pandas as pd  # needed once, to build the cache
 
     spec = importlib.util.find_spec("qm9pack")
@@ -49,7 +49,7 @@ def read_tables() -> pd.DataFrame:
     # The package is located without being executed: its own loader imports
     # pkg_resources, which current versions of setuptools no longer have.
     folder = importlib.resources.files(importlib.util.module_from_spec(spec)) / "data"
-    columns = ["Index", "SMILES", *(p.column for p in PROPERTIES if p.column)]
+    columns = ["Index", "SMILES", *(p.column for p in PROPERTIES if p.column), *others]
     tables = []
     for part in ("qm9_part1.csv", "qm9_part2.csv", "qm9_part3.csv"):
         with (folder / part).open("rb") as stream:

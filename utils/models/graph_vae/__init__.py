@@ -19,12 +19,20 @@ graph and numbers together; its codes depend on the draw.
 
 :mod:`~utils.models.graph_vae.encoders` and :mod:`~utils.models.graph_vae.decoders` hold the parts
 that :class:`~utils.models.graph_vae.GraphVAEConfig` names,
-:mod:`~utils.models.graph_vae.distribution` the likelihood.
+:mod:`~utils.models.graph_vae.distribution` the likelihood. :mod:`~utils.models.graph_vae.split`
+has an auto-encoder whose code and order are different numbers.
 """
 
 from utils.models.graph_vae.config import Decoder, Encoder, GraphVAEConfig
 from utils.models.graph_vae.distribution import GraphLogits, exact_match, reconstruction_nats
 from utils.models.graph_vae.model import GraphVAE, GraphVAEOutput
+from utils.models.graph_vae.split import (
+    Order,
+    OrderedCode,
+    SplitGraphAutoencoder,
+    SplitGraphConfig,
+    soft_order,
+)
 
 __all__ = [
     "Decoder",
@@ -33,6 +41,11 @@ __all__ = [
     "GraphVAE",
     "GraphVAEConfig",
     "GraphVAEOutput",
+    "Order",
+    "OrderedCode",
+    "SplitGraphAutoencoder",
+    "SplitGraphConfig",
     "exact_match",
     "reconstruction_nats",
+    "soft_order",
 ]

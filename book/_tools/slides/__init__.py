@@ -1,0 +1,1 @@
+"""Make a deck of slides of a chapter's built page."""

@@ -1,0 +1,1 @@
+"""Mark submissions: ``python -m book.grade submissions/ --course _build/course``."""
