@@ -2,10 +2,10 @@
 
 A stored output is long and rarely read, and what is in it would run in every reader's browser. An
 output may hold data (an element of the type ``application/json``, or a plotly figure whose texts
-have no markup but plotly's own) and a script that is, but for the
-identifier of its figure, the ``figure.js`` of a folder in ``utils/plots/explorables``. Anything
-else that is not on a list, a kind of output, an element, an address, ends the build, which names
-chapter and cell.
+have no markup but plotly's own) and a script that is, but for the identifier of its figure, the
+``figure.js`` of a folder in ``utils/plots/explorables``, after the parts that such figures share.
+Anything else that is not on a list, a kind of output, an element, an address, ends the build, which
+names chapter and cell.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
+from utils.plots.explorables._template import assembled
 from utils.plots.picture import with_drawings
 
 _FIGURES = "utils/plots/explorables"
@@ -107,8 +108,9 @@ _KINDS = {"text/plain", "text/html", "image/png", "image/jpeg", "image/svg+xml",
 
 def own_scripts(root: Path) -> frozenset[str]:
     """Return the scripts of the book's figures, with ``"ID"`` where a figure has its identifier."""
-    files = sorted((root / _FIGURES).glob("*/figure.js"))
-    return frozenset(file.read_text(encoding="utf-8").strip() for file in files)
+    figures = root / _FIGURES
+    folders = sorted(path.parent for path in figures.glob("*/figure.js"))
+    return frozenset(assembled(folder, figures)[0].strip() for folder in folders)
 
 
 class _Finder(HTMLParser):

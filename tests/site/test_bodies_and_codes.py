@@ -327,15 +327,15 @@ def test_codes_move_and_drawings_turn_in_every_state(
         nonlocal tested
         assert (
             tab.locator(".book-truth").evaluate(GREYS)
-            == np.round(255 * truth[item, t]).ravel().tolist()
+            == (17 * np.round(15 * truth[item, t])).ravel().tolist()
         )
         assert (
             tab.locator(".book-drawn").evaluate(GREYS)
-            == np.round(255 * drawings[name][item, t]).ravel().tolist()
+            == (17 * np.round(15 * drawings[name][item, t])).ravel().tolist()
         )
         shown = np.reshape(tab.locator(".book-code").evaluate(COLOURS), (-1, 4))
         entries = moved[name][item, t].ravel() / np.abs(moved[name][item]).max()
-        np.testing.assert_allclose(shown[:, 3], 255 * np.abs(entries), atol=2)
+        np.testing.assert_allclose(shown[:, 3], 17 * np.abs(np.round(15 * entries)), atol=2)
         strong = np.abs(entries) > 0.2
         orange = shown[strong, 0] > shown[strong, 2]
         np.testing.assert_array_equal(orange, entries[strong] > 0)  # blue is negative

@@ -231,7 +231,7 @@ def test_a_slider_carries_its_data_and_a_label():
     assert data["labels"] == labels
     assert [panel["kind"] for panel in data["panels"]] == ["image", "point"]
     assert len(data["panels"][1]["path"]) == 5
-    name = re.search(r'<input type="range" id="([^"]+)"', markup).group(1)
+    name = re.search(r'<input type="range"[^>]* id="([^"]+)"', markup).group(1)
     assert f'<label for="{name}">Angle</label>' in markup
     assert not re.search(r"https?://(?!www\.w3\.org)", markup)
 
@@ -333,7 +333,7 @@ def test_a_choice_figure_carries_its_data():
 def test_a_choice_figure_has_labels_for_what_can_be_operated():
     markup = choice_figure(**choice(start=1)).html
     for kind, text in (("select", "Projection"), ('input type="range"', "Letter")):
-        name = re.search(rf'<{kind} id="([^"]+)"', markup).group(1)
+        name = re.search(rf'<{kind}[^>]* id="([^"]+)"', markup).group(1)
         assert f'<label for="{name}">{text}</label>' in markup
     assert '<option value="1" selected>a &lt;second&gt;</option>' in markup
     assert "<dt>accuracy</dt><dd>0.750</dd>" in markup

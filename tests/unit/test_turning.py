@@ -61,12 +61,12 @@ def test_pictures_and_codes_can_be_read_back_and_equal_ones_are_stored_once():
         largest = np.abs(arguments["actions"][0].codes[i]).max()
         for t in range(5):
             np.testing.assert_array_equal(
-                pictures[data["truth"][i][t]], np.round(arguments["truth"][i, t] * 255)
+                pictures[data["truth"][i][t]], 17 * np.round(arguments["truth"][i, t] * 15)
             )
             np.testing.assert_allclose(
-                codes[data["actions"][0]["codes"][i][t]] / 127,
+                codes[data["actions"][0]["codes"][i][t]] / 15,
                 arguments["actions"][0].codes[i, t] / largest,
-                atol=0.5 / 127,
+                atol=0.5 / 15,
             )
 
 

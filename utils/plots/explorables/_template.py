@@ -2,7 +2,8 @@
 
 The folder of such a figure holds ``figure.html``, the markup with slots in the manner of
 :class:`string.Template`; ``figure.js``, the script, which finds its figure by the identifier
-``"ID"``; and ``figure.css``, if the figure has a style of its own.
+``"ID"``; and ``figure.css``, if the figure has a style of its own. A script that calls
+``bookFigure("ID")`` is given ``parts.js`` and ``parts.css``, what the figures share.
 """
 
 from __future__ import annotations
@@ -41,7 +42,23 @@ def base64_text(array: NDArray[Any]) -> str:
 
 
 def _read(file: Traversable) -> str:
-    return file.read_text(encoding="utf-8")
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
+def assembled(folder: Traversable, shared: Traversable) -> tuple[str, str]:
+    """Return the script and the style sheet of a figure, with the shared parts if it uses them.
+
+    Parameters
+    ----------
+    folder : Traversable
+        The folder of the figure, with ``figure.js`` and perhaps ``figure.css``.
+    shared : Traversable
+        The folder with ``parts.js`` and ``parts.css``.
+    """
+    script, style = _read(folder / "figure.js"), _read(folder / "figure.css")
+    if "bookFigure(" in script:
+        script, style = _read(shared / "parts.js") + script, _read(shared / "parts.css") + style
+    return script, style
 
 
 def fill(
@@ -82,16 +99,16 @@ def fill(
     # Nothing in the data may end the element that holds it.
     stored = json.dumps(data).replace("</", "<\\/")
     name = f"{prefix}-{hashlib.sha256(stored.encode()).hexdigest()[:10]}"
-    sheet = folder / "figure.css"
+    script, style = assembled(folder, files("utils.plots.explorables"))
     # Lines and indentation are there for whoever reads the template.
     template = "".join(map(str.strip, _read(folder / "figure.html").splitlines()))
     slots = {
         "alt": html.escape(alt),
         "data": stored,
         "name": name,
-        "script": "\n" + _read(folder / "figure.js").replace('"ID"', f'"{name}"'),
+        "script": "\n" + script.replace('"ID"', f'"{name}"'),
         "still": still,
-        "style": compact(_read(sheet)) if sheet.is_file() else "",
+        "style": compact(style),
     }
     slots |= {key: html.escape(str(value)) for key, value in text.items()} | dict(markup)
     return HTMLFigure(Template(template).substitute(slots), alt, extra or {})

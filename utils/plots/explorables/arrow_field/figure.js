@@ -1,34 +1,19 @@
 (() => {
-  const root = document.getElementById("ID");
-  root.hidden = false;
-  root.parentElement.querySelector(".book-still").hidden = true;
-  const spec = JSON.parse(root.querySelector("script[type='application/json']").textContent);
-  const find = selector => root.querySelector(selector);
+  const {spec, find, all, written: signed, make, set: put, drag, dial, calm} = bookFigure("ID");
   const plane = find(".book-plane"), lines = find(".book-lines"), field = find(".book-field");
   const handles = find(".book-handles"), strip = find(".book-scale"), said = find("output");
   const table = find(".book-matrix"), choice = find("select"), solve = find(".book-solve");
-  const dials = [...root.querySelectorAll(".book-dial")];
-  const ranges = dials.map(dial => dial.querySelector("input"));
   const side = spec.side, scale = side / (2 * spec.reach);
-  const still = matchMedia("(prefers-reduced-motion: reduce)");
   const solved = spec.functions.map(() => false);
   let weights = [...spec.weights];
   let running = 0;
 
-  const make = (parent, name, attributes, text = "") => {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-    Object.entries(attributes).forEach(([key, value]) => element.setAttribute(key, value));
-    element.textContent = text;
-    parent.append(element);
-    return element;
-  };
   const matrix = w => [0, 1].map(i => [0, 1].map(
     j => w.reduce((sum, weight, k) => sum + weight * spec.mix[k][i][j], 0)));
   const times = (a, [x, y]) => a.map(row => row[0] * x + row[1] * y);
   const square = (form, w) => w.reduce(
     (sum, left, i) => sum + w.reduce((more, right, j) => more + left * form[i][j] * right, 0), 0);
   const change = (f, w) => Math.sqrt(Math.max(0, square(f.form, w)) / square(f.norm, w));
-  const signed = x => (Math.abs(x) < .005 ? "0.00" : x.toFixed(2).replace("-", "\u2212"));
 
   const mixed = share => {
     const [[from, thin], [to, thick]] = spec.strokes;
@@ -52,7 +37,7 @@
   const columns = [[far, 0], [0, far]];
   const grips = columns.map(() => [
     make(handles, "circle", {r: 5.5, fill: "none", stroke: "currentColor", "stroke-width": 1.8}),
-    make(handles, "circle", {r: 15, fill: "transparent", class: "book-handle"}),
+    make(handles, "circle", {r: 15, fill: "transparent"}),
   ]);
 
   // What is said, and shown on the scale: both follow from the weights and the two forms.
@@ -85,6 +70,10 @@
       `The change of f along the arrows: ${text} on a scale from 0 to ${f.roots[3].toFixed(3)}`);
   };
 
+  const stop = () => { cancelAnimationFrame(running); running = 0; };
+  let set = null;
+  const turn = all(".book-dial").map((element, k) => dial(element, value => set(
+    weights.map((weight, i) => (i === k ? value / spec.steps : weight)))));
   const draw = ({speak = true} = {}) => {
     const f = spec.functions[choice.value], a = matrix(weights);
     lines.setAttribute("d", f.lines);
@@ -93,22 +82,13 @@
       const norms = Math.hypot(...v) * Math.hypot(...g);
       const share = norms > 0 ? Math.abs(v[0] * g[0] + v[1] * g[1]) / norms : 0;
       const [colour, width] = mixed(share);
-      path.setAttribute("d", arrow(place(spec.starts[i]), step(v)));
-      path.setAttribute("stroke", colour);
-      path.setAttribute("stroke-width", width);
+      put(path, {d: arrow(place(spec.starts[i]), step(v)), stroke: colour, "stroke-width": width});
     });
     grips.forEach((pair, i) => {
       const [x, y] = place(columns[i]), [dx, dy] = step(times(a, columns[i]));
-      pair.forEach(circle => {
-        circle.setAttribute("cx", (x + dx).toFixed(1));
-        circle.setAttribute("cy", (y + dy).toFixed(1));
-      });
+      pair.forEach(circle => put(circle, {cx: (x + dx).toFixed(1), cy: (y + dy).toFixed(1)}));
     });
-    dials.forEach((dial, k) => {
-      ranges[k].value = Math.round(weights[k] * spec.steps);
-      ranges[k].setAttribute("aria-valuetext", signed(weights[k]));
-      dial.querySelector("span").textContent = signed(weights[k]);
-    });
+    turn.forEach((to, k) => to(Math.round(weights[k] * spec.steps), signed(weights[k])));
     table.replaceChildren(...a.flat().map(entry => {
       const cell = document.createElement("span");
       cell.textContent = signed(entry);
@@ -125,10 +105,7 @@
       `Level lines of ${f.name}, and the arrows of A = ${mixture || "0"}. ${words(f, weights)}`);
   };
 
-  const stop = () => { cancelAnimationFrame(running); running = 0; };
-  const set = next => { stop(); weights = next; draw(); };
-  ranges.forEach((range, k) => range.addEventListener("input", () => set(
-    weights.map((weight, i) => (i === k ? range.value / spec.steps : weight)))));
+  set = next => { stop(); weights = next; draw(); };
   choice.addEventListener("input", () => set(weights));
 
   solve.addEventListener("click", () => {
@@ -137,7 +114,7 @@
     const same = from.reduce((sum, weight, k) => sum + weight * f.best[k], 0) < 0 ? -1 : 1;
     const to = f.best.map(weight => same * weight);
     const end = () => { solved[choice.value] = true; set(to); };
-    if (still.matches) { end(); return; }
+    if (calm()) { end(); return; }
     let begin = null;
     const frame = now => {
       begin ??= now;
@@ -150,27 +127,15 @@
     running = requestAnimationFrame(frame);
   });
 
-  grips.forEach(([, grip], i) => {
-    // Inside a drawing touch-action is not enough to keep the page from scrolling.
-    grip.addEventListener("touchstart", event => event.preventDefault(), {passive: false});
-    grip.addEventListener("pointerdown", event => {
-      stop();
-      grip.setPointerCapture(event.pointerId);
-      event.preventDefault();
-    });
-    grip.addEventListener("pointermove", event => {
-      if (!grip.hasPointerCapture(event.pointerId)) return;
-      const at = new DOMPoint(event.clientX, event.clientY)
-        .matrixTransform(plane.getScreenCTM().inverse());
-      const [x, y] = place(columns[i]), unit = spec.length * scale * far;
-      const a = matrix(weights);
-      [(at.x - x) / unit, (y - at.y) / unit].forEach((entry, row) => { a[row][i] = entry; });
-      // The four generators are orthogonal, each of square length 2.
-      set(spec.mix.map(m => {
-        const weight = m.flat().reduce((sum, entry, k) => sum + entry * a.flat()[k], 0) / 2;
-        return Math.round(Math.min(1, Math.max(-1, weight)) * spec.steps) / spec.steps;
-      }));
-    });
-  });
+  grips.forEach(([, grip], i) => drag(grip, plane, (across, down) => {
+    const [x, y] = place(columns[i]), unit = spec.length * scale * far;
+    const a = matrix(weights);
+    [(across - x) / unit, (y - down) / unit].forEach((entry, row) => { a[row][i] = entry; });
+    // The four generators are orthogonal, each of square length 2.
+    set(spec.mix.map(m => {
+      const weight = m.flat().reduce((sum, entry, k) => sum + entry * a.flat()[k], 0) / 2;
+      return Math.round(Math.min(1, Math.max(-1, weight)) * spec.steps) / spec.steps;
+    }));
+  }, stop));
   draw();
 })();

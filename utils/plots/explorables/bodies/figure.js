@@ -1,27 +1,12 @@
 (() => {
-  const root = document.getElementById("ID");
-  root.hidden = false;
-  root.parentElement.querySelector(".book-still").hidden = true;
-  const spec = JSON.parse(root.querySelector("script[type='application/json']").textContent);
-  const find = selector => root.querySelector(selector);
+  const {spec, find, all, written: signed, make, set, drag, dial, calm} = bookFigure("ID");
   const plane = find(".book-plane"), ways = find(".book-ways"), discs = find(".book-discs");
   const chart = find(".book-chart"), lines = find(".book-lines"), said = find("output");
-  const [choice, chosen] = root.querySelectorAll("select");
+  const [choice, chosen] = all("select");
   const clock = find(".book-time"), reading = find(".book-reading"), play = find(".book-play");
-  const dials = [...root.querySelectorAll(".book-dial")];
-  const ranges = dials.map(dial => dial.querySelector("input"));
-  const still = matchMedia("(prefers-reduced-motion: reduce)");
   const n = spec.masses.length, scale = spec.side / (2 * spec.reach);
   let starts = spec.positions.map(place => [...place]);
   let path = null, running = 0;
-
-  const make = (parent, name, attributes, text = "") => {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-    Object.entries(attributes).forEach(([key, value]) => element.setAttribute(key, value));
-    element.textContent = text;
-    parent.append(element);
-    return element;
-  };
 
   // Positions, momenta and forces are flat: x and y of the first body, then of the next.
   const pairs = first => [...Array(n).keys()].flatMap(
@@ -109,10 +94,10 @@
     return [px, py, l, size, arms];
   };
   const drifts = states => {
-    const all = states.map(totals), [first] = all;
+    const found = states.map(totals), [first] = found;
     const size = first[3] || 1, arms = first[4] || 1;
-    return [all.map(t => Math.hypot(t[0] - first[0], t[1] - first[1]) / size),
-      all.map(t => Math.abs(t[2] - first[2]) / arms)];
+    return [found.map(t => Math.hypot(t[0] - first[0], t[1] - first[1]) / size),
+      found.map(t => Math.abs(t[2] - first[2]) / arms)];
   };
 
   const written = x => {
@@ -122,7 +107,6 @@
   };
   const fate = x => (x < spec.kept[0] ? "kept to rounding"
     : x < spec.kept[1] ? "kept up to the integrator" : "lost") + ` (drift ${written(x)})`;
-  const signed = x => x.toFixed(2).replace("-", "\u2212");
 
   const tracks = spec.colours.map(stroke => make(ways, "path", {stroke}));
   const bodies = spec.colours.map((stroke, i) => [
@@ -131,7 +115,7 @@
     make(discs, "text", {}, String(i + 1)),
   ]);
   const handles = spec.colours.map(() => make(discs, "circle",
-    {r: 16, fill: "transparent", class: "book-handle"}));
+    {r: 16, fill: "transparent"}));
   const [left, right, top, bottom] = spec.box, [low, high] = spec.powers;
   const curves = [["#3a7bd5", ""], ["#d9730d", "5 3"]].map(
     ([stroke, dash]) => make(lines, "path", {stroke, "stroke-dasharray": dash}));
@@ -147,12 +131,8 @@
     const [q] = path.states[t];
     bodies.forEach(([disc, number], i) => {
       const [x, y] = place(q, i);
-      [disc, handles[i]].forEach(circle => {
-        circle.setAttribute("cx", x.toFixed(1));
-        circle.setAttribute("cy", y.toFixed(1));
-      });
-      number.setAttribute("x", x.toFixed(1));
-      number.setAttribute("y", (y + 4).toFixed(1));
+      [disc, handles[i]].forEach(circle => set(circle, {cx: x.toFixed(1), cy: y.toFixed(1)}));
+      set(number, {x: x.toFixed(1), y: (y + 4).toFixed(1)});
     });
     hand.setAttribute("d", `M${along(t).toFixed(1)} ${top}V${bottom}`);
     reading.textContent = time;
@@ -161,6 +141,16 @@
     chart.setAttribute("aria-label", `Drift at time ${time}, on a logarithmic scale: `
       + `momentum ${momentum}, angular momentum ${angular}`);
   };
+  const stop = () => {
+    cancelAnimationFrame(running);
+    running = 0;
+    play.value = "Play";
+  };
+  let begin = null;
+  const turn = all(".book-dial").map((element, c) => dial(element, value => {
+    starts[chosen.value][c] = value * spec.reach / spec.grid;
+    begin();
+  }));
   const compute = () => {
     const states = move(forces[choice.value]);
     path = {states, drifts: drifts(states)};
@@ -174,19 +164,10 @@
     plane.setAttribute("aria-label", `Bodies that start at ${starts.map(
       ([x, y]) => `(${signed(x)}, ${signed(y)})`).join(", ")}, and their ways. ${said.textContent}`);
     const own = starts[chosen.value];
-    dials.forEach((dial, c) => {
-      ranges[c].value = Math.round(own[c] * spec.grid / spec.reach);
-      ranges[c].setAttribute("aria-valuetext", signed(own[c]));
-      dial.querySelector("span").textContent = signed(own[c]);
-    });
+    turn.forEach((to, c) => to(Math.round(own[c] * spec.grid / spec.reach), signed(own[c])));
     show();
   };
-  const stop = () => {
-    cancelAnimationFrame(running);
-    running = 0;
-    play.value = "Play";
-  };
-  const begin = () => {
+  begin = () => {
     stop();
     clock.value = 0;
     compute();
@@ -195,17 +176,13 @@
   choice.addEventListener("input", () => { stop(); compute(); });
   chosen.addEventListener("input", () => { stop(); compute(); });
   clock.addEventListener("input", () => { stop(); show(); });
-  ranges.forEach((range, c) => range.addEventListener("input", () => {
-    starts[chosen.value][c] = range.value * spec.reach / spec.grid;
-    begin();
-  }));
   find(".book-back").addEventListener("click", () => {
     starts = spec.positions.map(own => [...own]);
     begin();
   });
   play.addEventListener("click", () => {
     if (running) { stop(); return; }
-    if (still.matches) { clock.value = spec.steps; show(); return; }
+    if (calm()) { clock.value = spec.steps; show(); return; }
     const from = Number(clock.value) < spec.steps ? Number(clock.value) : 0;
     let first = null;
     play.value = "Stop";
@@ -219,24 +196,14 @@
     };
     running = requestAnimationFrame(frame);
   });
-  handles.forEach((handle, i) => {
-    // Inside a drawing touch-action is not enough to keep the page from scrolling.
-    handle.addEventListener("touchstart", event => event.preventDefault(), {passive: false});
-    handle.addEventListener("pointerdown", event => {
-      handle.setPointerCapture(event.pointerId);
-      event.preventDefault();
-      chosen.value = i;
-      begin();
-    });
-    handle.addEventListener("pointermove", event => {
-      if (!handle.hasPointerCapture(event.pointerId)) return;
-      const at = new DOMPoint(event.clientX, event.clientY)
-        .matrixTransform(plane.getScreenCTM().inverse());
-      const edge = Number(ranges[0].max), unit = spec.reach / spec.grid;
-      starts[i] = [at.x - spec.side / 2, spec.side / 2 - at.y].map(
-        x => Math.min(edge, Math.max(-edge, Math.round(x / scale / unit))) * unit);
-      begin();
-    });
-  });
+  const edge = Number(find(".book-dial input").max), unit = spec.reach / spec.grid;
+  handles.forEach((handle, i) => drag(handle, plane, (x, y) => {
+    starts[i] = [x - spec.side / 2, spec.side / 2 - y].map(
+      v => Math.min(edge, Math.max(-edge, Math.round(v / scale / unit))) * unit);
+    begin();
+  }, () => {
+    chosen.value = i;
+    begin();
+  }));
   compute();
 })();

@@ -1,23 +1,18 @@
 (() => {
-  const root = document.getElementById("ID");
-  root.hidden = false;
-  root.parentElement.querySelector(".book-still").hidden = true;
-  const spec = JSON.parse(root.querySelector("script[type='application/json']").textContent);
-  const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
-  const words = text => new Uint16Array(bytes(text).buffer);
+  const {spec, find, all, bytes, numbers, place: where} = bookFigure("ID");
   const packed = bytes(spec.images);
-  const places = spec.readings.map(r => words(r.points));
-  const near = spec.readings.map(r => words(r.neighbours));
-  const choice = root.querySelector("select");
-  const range = root.querySelector("input");
-  const reading = root.querySelector(".book-reading");
-  const found = root.querySelector(".book-found");
-  const map = root.querySelector("svg");
+  const places = spec.readings.map(r => numbers(r.points, Uint16Array));
+  const near = spec.readings.map(r => numbers(r.neighbours, Uint16Array));
+  const choice = find("select");
+  const range = find("input");
+  const reading = find(".book-reading");
+  const found = find(".book-found");
+  const map = find("svg");
   const dots = [...map.querySelector("g").children];
   const [ring, ...rings] = map.querySelectorAll("circle.book-ring");
-  const canvas = root.querySelector("canvas");
+  const canvas = find("canvas");
   const context = canvas.getContext("2d");
-  const values = [...root.querySelectorAll("dd")];
+  const values = all("dd");
   const s = spec.side, n = spec.labels.length, k = spec.count, columns = Math.ceil(k / 2);
   const paint = (item, left, top, zoom) => {
     const image = context.createImageData(s * zoom, s * zoom);
@@ -50,12 +45,11 @@
     Object.values(spec.readings[c].numbers).forEach((v, i) => { values[i].textContent = v; });
   };
   map.addEventListener("click", event => {
-    const at = new DOMPoint(event.clientX, event.clientY)
-      .matrixTransform(map.getScreenCTM().inverse());
+    const [x, y] = where(map, event);
     const place = places[Number(choice.value)];
     let best = 0, least = Infinity;
     for (let i = 0; i < n; i += 1) {
-      const d = Math.hypot(place[2 * i] / 10 - at.x, place[2 * i + 1] / 10 - at.y);
+      const d = Math.hypot(place[2 * i] / 10 - x, place[2 * i + 1] / 10 - y);
       if (d < least) { least = d; best = i; }
     }
     range.value = best;

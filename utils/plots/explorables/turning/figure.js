@@ -1,24 +1,13 @@
 (() => {
-  const root = document.getElementById("ID");
-  root.hidden = false;
-  root.parentElement.querySelector(".book-still").hidden = true;
-  const spec = JSON.parse(root.querySelector("script[type='application/json']").textContent);
-  const find = selector => root.querySelector(selector);
-  const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
-  const pictures = bytes(spec.pictures), entries = new Int8Array(bytes(spec.codes).buffer);
-  const [choice, item] = root.querySelectorAll("select");
+  const {spec, find, all, bytes, numbers, paint} = bookFigure("ID");
+  const pictures = bytes(spec.pictures), entries = numbers(spec.codes, Int8Array);
+  const [choice, item] = all("select");
   const range = find("input"), reading = find(".book-reading"), said = find("output");
   const truth = find(".book-truth"), drawn = find(".book-drawn"), code = find(".book-code");
   const [height, width] = spec.size, [channels, places] = spec.shape;
   const colours = spec.colours.map(
     colour => [1, 3, 5].map(i => parseInt(colour.slice(i, i + 2), 16)));
-  const paint = (canvas, count, pixel) => {
-    const context = canvas.getContext("2d");
-    const image = context.createImageData(canvas.width, canvas.height);
-    for (let i = 0; i < count; i += 1) image.data.set(pixel(i), 4 * i);
-    context.putImageData(image, 0, 0);
-  };
-  const picture = (canvas, k) => paint(canvas, height * width, i => {
+  const picture = (canvas, k) => paint(canvas, i => {
     const grey = pictures[k * height * width + i];
     return [grey, grey, grey, 255];
   });
@@ -26,7 +15,7 @@
     const t = Number(range.value), own = item.value, action = spec.actions[choice.value];
     picture(truth, spec.truth[own][t]);
     picture(drawn, action.drawings[own][t]);
-    paint(code, channels * places, i => {
+    paint(code, i => {
       const value = entries[action.codes[own][t] * channels * places + i];
       return [...colours[value > 0 ? 1 : 0], Math.round(255 * Math.abs(value) / spec.most)];
     });

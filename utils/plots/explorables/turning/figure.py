@@ -19,7 +19,8 @@ from utils.plots.style import PALETTE
 
 __all__ = ["CodeAction", "turning_figure"]
 
-_MOST = 127  # the largest entry of a stored code
+_MOST = 15  # the largest entry of a stored code: more shades are not told apart
+_GREYS = 15  # above black
 _COLOURS = (PALETTE[0], PALETTE[1])  # of negative and of positive entries
 _LETTERS_IN_A_LINE = 70
 
@@ -69,7 +70,9 @@ def _finite(word: str, value: ArrayLike, dimensions: int) -> NDArray[np.float64]
 
 
 def _grey(images: NDArray[np.float64]) -> NDArray[np.uint8]:
-    return np.clip(np.round(images * 255), 0, 255).astype(np.uint8)
+    """Return sixteen levels of grey, from 0 to 255."""
+    levels = np.clip(np.round(images * _GREYS), 0, _GREYS)
+    return (levels * (255 // _GREYS)).astype(np.uint8)
 
 
 def _entries(codes: NDArray[np.float64]) -> NDArray[np.int8]:
