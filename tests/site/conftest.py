@@ -101,7 +101,10 @@ def visit(browser: Any) -> Iterator[Visit]:
         yield result
 
 
-PAGE = "<!doctype html><html lang='en'><head><title>x</title></head><body>{}</body></html>"
+PAGE = (
+    "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>x</title></head>"
+    "<body>{}</body></html>"
+)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import html
 import json
 import re
@@ -16,25 +17,43 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from utils.groups import dihedral
 from utils.plots import (
     CodeAction,
+    CodedGraph,
+    DecodedWay,
+    FieldMaps,
+    FlowPath,
     ImagePanel,
     Measure,
+    PaddedGraph,
     PlaneFunction,
     PointPanel,
     Reading,
     SpringLaw,
+    TwoWays,
     arrow_field_figure,
     bars_figure,
+    between_figure,
     bodies_figure,
     choice_figure,
+    cone_figure,
+    decoding_figure,
+    feature_maps_figure,
+    fold_figure,
     interactive,
+    max_filters_figure,
+    orbit_figure,
     plane_points,
+    relabelling_figure,
+    scatter_figure,
     slider_figure,
+    slope_figure,
+    turned_field_figure,
     turning_figure,
 )
 from utils.plots.explorables import _template
-from utils.plots.explorables._template import compact, fill
+from utils.plots.explorables._template import assembled, compact, fill
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPLORABLES = ROOT / "utils" / "plots" / "explorables"
@@ -98,7 +117,8 @@ def test_every_figure_that_moves_has_its_files_and_is_met_in_a_chapter() -> None
     assert set(FOLDERS) == packages
     for folder in FOLDERS:
         assert (folder / "figure.js").is_file()
-        assert (folder / "figure.css").is_file() is ("$style" in template(folder))
+        _, style = assembled(folder, EXPLORABLES)
+        assert bool(style) is ("$style" in template(folder))
         assert any(slots(folder, markup) for _, markup in STORED), folder.name
 
 
@@ -167,6 +187,7 @@ def test_texts_are_escaped_and_data_cannot_end_its_element(
         fill("any", prefix="x", data={}, alt="", text={"text": ""}, markup={}, still="")
 
 
+BOND = np.outer(np.arange(9) < 2, np.arange(9) < 2)
 STILLS = {
     "arrow_field": arrow_field_figure(
         [
@@ -188,6 +209,17 @@ STILLS = {
         choice="method",
         alt="Three bars with a dot each.",
     ),
+    "between": between_figure(
+        [
+            TwoWays(
+                "a pair",
+                DecodedWay([[0, 0], [0, 3], [0, 2]], [[[0, k], [k, 0]] for k in (1, 2, 1)], 1.5),
+                DecodedWay([[0, 0], [2, 0], [2, 0]], [[[0, 1], [1, 0]]] * 3, 0.5),
+            )
+        ],
+        alt="From ethane to methanol on two ways.",
+        start=1,
+    ),
     "bodies": bodies_figure(
         [SpringLaw("one-sided pull", [[0.0, 1.0], [0.0, 0.0]])],
         [[-1.0, 0.0], [1.0, 0.0]],
@@ -197,6 +229,18 @@ STILLS = {
         time=0.1,
         step=0.1,
         alt="Two bodies, of which one pulls.",
+    ),
+    "scatter": scatter_figure(
+        {"norm": [[0.1, 0.2, 0.4]], "spread": [[0.4, 0.3, 0.2]]},
+        ["rotation"],
+        ["one", "two", "three"],
+        ["x", "x", "y"],
+        [True, True, False],
+        {},
+        solid_means=("upright", "turned"),
+        case="along",
+        item="Network",
+        alt="Three networks in two orders.",
     ),
     "slider": slider_figure(
         [ImagePanel("black", np.zeros((2, 4, 4))), PointPanel("way", np.eye(2), np.eye(2), "rg")],
@@ -214,6 +258,9 @@ STILLS = {
         item="item",
         alt="A map of three items.",
     ),
+    "max_filters": max_filters_figure(
+        [[1.0, 0.0]], [[0.8, 0.6], [0.8, -0.5]], alt="Two orbits on one square, and a template."
+    ),
     "turning": turning_figure(
         [CodeAction("shift", np.zeros((1, 2, 3, 4)), np.full((1, 2, 5, 5), 0.5))],
         np.zeros((1, 2, 5, 5)),
@@ -224,20 +271,99 @@ STILLS = {
         alt="A black picture and a grey drawing.",
         start=1,
     ),
+    "turned_field": turned_field_figure(
+        lambda p: np.exp(-((p - 0.4) ** 2).sum(1, keepdims=True)),
+        lambda p: np.exp(-(p**2).sum(1, keepdims=True)) * (p + 0.5),
+        reach=2.0,
+        angle=90,
+        alt="A hill and its slopes, turned before and after.",
+    ),
     "plotly_figure": interactive(
         go.Figure().add_scatter(x=[1, 2], y=np.array([3.0, 4.0]), name="two", mode="lines+markers"),
         alt="A line through two points.",
     ),
+    "orbit": orbit_figure(
+        {"D₂, two mirrors": dihedral(2)},
+        alt="A point on one of two mirrors, and two beads.",
+        direction=90,
+        colouring=(1, 1),
+    ),
+    "fold": fold_figure(
+        alt="Two points and the wedge of two mirrors.", mirrors=(2,), start=0, z=(2.0, 100)
+    ),
+    "relabelling": relabelling_figure(
+        [
+            PaddedGraph(
+                "ethane", [0, 0, *[4] * 7], np.eye(9, dtype=int)[[1, 0, *[8] * 7]] * BOND, np.eye(2)
+            )
+        ],
+        rounds=0,
+        alt="Two atoms with a bond, and their tensors.",
+    ),
+    "decoding": decoding_figure(
+        [CodedGraph("pair", [0.0, 0.5], [0.1, 0.1], [[0, 0], [1, 0]])],
+        lambda codes: (
+            np.zeros(codes.shape, int),
+            np.full((len(codes), 1, 1), 2) * (1 - np.eye(2, dtype=int)),
+            np.full(len(codes), True),
+            np.full(len(codes), True),
+        ),
+        alt="Two atoms and the double bond between them.",
+    ),
+    "cone": cone_figure(
+        (1.0, 0), (0.5, 120), order=2, alt="Two codes of which the half turn of one is nearer."
+    ),
+    "feature_maps": feature_maps_figure(
+        [
+            FieldMaps(
+                "C4",
+                np.eye(4)[:, :, None, None] * np.ones((3, 3)),
+                np.eye(4),
+                ["0°", "90°", "180°", "270°"],
+                np.ones((4, 3, 3)),
+            )
+        ],
+        np.ones((4, 3, 3)),
+        alt="A square with four maps around it.",
+        start=1,
+    ),
+    "slope": slope_figure(
+        [
+            FlowPath(
+                "shift",
+                "pixel",
+                [-1.0, 0.0, 2.0],
+                np.zeros((3, 4, 4)),
+                {"cnn": [1.0, 0.0, 3.0]},
+                {"cnn": -0.5},
+            )
+        ],
+        output="logit",
+        alt="A broken line with a secant.",
+    ),
 }
 WORDS = {
-    # The root of (4 + 0) / (1 + 1), and the largest root is 2.
     "arrow_field": ["x²", "scaling 1.00", "arrows cross", "1.414", "71 %"],
-    # The one pull is 2 for a time of 0.1, and the first momentum 1.
     "bodies": ["one-sided pull: momentum lost (drift 0.20)", "angular momentum"],
+    "turned_field": ["slopes right and up", "filter, then turn", "moved, not turned", "error 1.41"],
     "turning": ["shift, digit 7, 1 place", "by 0.250 of the variance", "the drawing", "code"],
+    "orbit": ["2 points in the orbit; 2 elements", "the mirror at 90°", "all 4 elements", "mean 3"],
     "bars": ["a: slope x 0.20, y 0.000; error 3.00. Kept: y.", "at: field 1"],
+    "scatter": ["Smallest by norm: one;", "measures: −1.00."],
     "slider": ["black", "way", "angle: 1°"],
     "choice": ["raw", "error: 3 %"],
+    "fold": ["90°: 2 mirrors (A₁ × A₁) or 4 turns", "1 for z, 2 for w", "are 2.59 apart", "jump"],
+    "max_filters": ["orbits are 0.36 apart, the values the same", "this pair 0.00", "at a", "0.80"],
+    "relabelling": ["10,080 of the 9! = 362,880", "there is 1 colour", "equal codes to 0 and 1."],
+    "decoding": ["pair. C1’s number 0.000, as it came: the molecule; valences", "C1", "C2", "0.15"],
+    "cone": ["Straight (dashed) 1.32, quotient (solid) 0.87", "v turned by 180°", "glued"],
+    "feature_maps": ["C4, digit turned by 90°: the map 90° is strongest", "rolled back by 1 (the"],
+    "slope": ["shift, cnn: h = 2 pixels. Slope of the secant 1.500", "differ by 2.000", "tangent"],
+    "between": [
+        "Raw: impossible; sorted: CO, whole.",
+        "sorted: 0.50 long, 2 molecules; 100% of the steps whole",
+        "raw: 1.50 long, 2 molecules; 67% of the steps whole, 67% valid",
+    ],
 }
 
 
@@ -254,7 +380,7 @@ def test_until_its_script_runs_a_figure_shows_its_first_state(kind: str) -> None
     for word in WORDS.get(kind, []):
         assert word in text
     assert re.search(r'<div[^>]* data-interactive[^>]* hidden="hidden">', shown)
-    script = (EXPLORABLES / kind / "figure.js").read_text()
+    script, _ = assembled(EXPLORABLES / kind, EXPLORABLES)
     assert "root.hidden = false" in script
     assert '.book-still").hidden = true' in script
 
@@ -289,8 +415,23 @@ def test_the_files_of_the_figures_are_in_the_wheel() -> None:
     }
     needed = {
         path.relative_to(ROOT).as_posix()
-        for path in EXPLORABLES.rglob("figure.*")
+        for path in EXPLORABLES.rglob("*.*")
         if path.suffix in (".py", ".js", ".css", ".html")
     }
-    assert len(needed) >= 4 * len(FOLDERS) - 1
+    assert len(needed) >= 4 * len(FOLDERS) + 2
     assert needed <= packed
+
+
+MOST_WEIGHT = 60_000  # bytes, compressed
+CORE_PAGES = sorted(
+    path.stem for path in (ROOT / "chapters").glob("*.ipynb") if re.match(r"\d\d_", path.stem)
+)
+
+
+@pytest.mark.parametrize("chapter", CORE_PAGES)
+def test_a_core_page_has_a_figure_that_answers_back(chapter: str) -> None:
+    found = [markup for name, markup in STORED if name == chapter]
+    assert found, f"{chapter} has no figure that moves"
+    for markup in found:
+        weight = len(gzip.compress(markup.encode()))
+        assert weight <= MOST_WEIGHT, f"a figure of {chapter} has {weight} bytes, compressed"
