@@ -1,14 +1,18 @@
 """The directive ``{claims-table}``: every claim of the book with its value.
 
 The ledger is ``book/claims.yml``; the values are what the chapters' notebooks
-reported when they ran (outputs glued under the claim's name). The page is made
-again when the ledger or a shown notebook changes. A claim that no chapter
-reports is marked on the page and warned about.
+reported when they ran (outputs glued under the claim's name). Headlines come
+first, then guards, each under headings for the chapters; ``claims_filter.js``
+lets a reader choose among the rows. The page is made again when the ledger or a
+shown notebook changes. A claim that no chapter reports is marked on the page
+and warned about.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +20,7 @@ from chapter_numbers import chapter_number
 from claim_links import LEDGER, band, cell_anchor, plain, row_anchor
 from docutils import nodes
 from executed_outputs import changed_chapters, notebooks, shown_notebook
-from sphinx import addnodes
+from seed_words import seeds_in_words
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
@@ -27,7 +31,15 @@ from utils.claims import Claim, read_ledger
 
 logger = logging.getLogger(__name__)
 
-HEADINGS = ("Claim", "Expected", "Found", "Seeds", "Source")
+HEADINGS = ("Claim", "Found", "Expected", "Behind it")
+OWN = "this book"
+WIDTHS = (54, 13, 15, 18)
+KINDS = {"headline": "Headlines", "guard": "Guards"}
+EXPLAINED = {
+    "headline": "The band was reasoned before the run, from what would make the sentence false.",
+    "guard": "The band was drawn around a value that was found: it notices a change, and proves "
+    "nothing.",
+}
 
 
 def reported_values(notebook: Path) -> dict[str, str]:
@@ -66,89 +78,156 @@ def chapter_docname(claim: Claim, chapters: list[str]) -> str | None:
     return None
 
 
+def page_name(docname: str) -> str:
+    """Return the short name of a chapter's page.
+
+    Examples
+    --------
+    >>> page_name("chapters/07a_splits")
+    '7a'
+    """
+    stem = docname.rpartition("/")[2].partition("_")[0]
+    return stem.lstrip("0") or stem
+
+
+def first_heading(notebook: Mapping[str, Any]) -> str | None:
+    r"""Return the first heading of the first level in the prose of a notebook.
+
+    Examples
+    --------
+    >>> code = {"cell_type": "code", "source": "# A comment"}
+    >>> prose = {"cell_type": "markdown", "source": "(label)=\n# A title"}
+    >>> first_heading({"cells": [code, prose]})
+    'A title'
+    """
+    for cell in notebook["cells"]:
+        found = re.search(r"^# (.+)$", "".join(cell["source"]), re.MULTILINE)
+        if cell["cell_type"] == "markdown" and found:
+            return found[1].strip()
+    return None
+
+
+def chapter_titles(env: BuildEnvironment) -> dict[int, str]:
+    """Return the first heading of each chapter's core page, by number.
+
+    A heading is read from the notebook, since the titles of other pages are known only when all
+    of them have been read.
+    """
+    titles: dict[int, str] = {}
+    for docname in sorted(notebooks(env)):
+        number = chapter_number(docname)
+        if number is not None and number not in titles:
+            notebook = json.loads(shown_notebook(env.app, docname).read_text(encoding="utf-8"))
+            titles[number] = first_heading(notebook) or docname
+    return titles
+
+
+def reports(env: BuildEnvironment) -> dict[str, tuple[str, str]]:
+    """Return, for every glued name, the page that reports it and the text.
+
+    The page that is being read then depends on the notebooks, which are read once for it.
+    """
+    found: dict[str, tuple[str, str]] = env.temp_data.setdefault("claims-reports", {})
+    if found:
+        return found
+    for docname in notebooks(env):
+        shown = shown_notebook(env.app, docname)
+        env.note_dependency(str(shown))
+        for name, text in reported_values(shown).items():
+            found[name] = (docname, text)
+    return found
+
+
 class ClaimsTable(SphinxDirective):
-    """One table of claims for each chapter."""
+    """Two sections, headlines and guards, with a table for each chapter."""
 
     has_content = False
     option_spec: ClassVar[dict[str, Any]] = {}
 
     def run(self) -> list[nodes.Node]:
-        """Return the tables."""
+        """Return the sections."""
         ledger = Path(self.env.srcdir) / LEDGER
         self.env.note_dependency(str(ledger))
         claims_documents(self.env).add(self.env.docname)
-        chapters = notebooks(self.env)
-        found: dict[str, tuple[str, str]] = {}
-        for docname in chapters:
-            shown = shown_notebook(self.env.app, docname)
-            self.env.note_dependency(str(shown))
-            for name, text in reported_values(shown).items():
-                found[name] = (docname, text)
-        by_chapter: dict[str, list[Claim]] = {}
+        found = reports(self.env)
         try:
-            claims = read_ledger(ledger).values()
+            claims = list(read_ledger(ledger).values())
         except (FileNotFoundError, ValueError) as error:
             raise ExtensionError(str(error)) from error
-        for claim in claims:
-            by_chapter.setdefault(chapter_docname(claim, chapters) or claim.chapter, []).append(
-                claim
-            )
-        if not by_chapter:
+        if not claims:
             return [nodes.paragraph("", "The ledger holds no claim yet.")]
-        result: list[nodes.Node] = []
-        for chapter in sorted(by_chapter):
-            result += self.chapter(chapter, by_chapter[chapter], found)
-        return result
+        kinds = [kind for kind in KINDS if any(claim.kind == kind for claim in claims)]
+        box = nodes.container(classes=["claims-filter"])
+        mine = {kind: [claim for claim in claims if claim.kind == kind] for kind in kinds}
+        return [box, *(self.kind(kind, mine[kind], found) for kind in kinds)]
 
-    def chapter(
-        self, chapter: str, claims: list[Claim], found: dict[str, tuple[str, str]]
-    ) -> list[nodes.Node]:
-        """Return a heading line and a table for one chapter."""
-        heading = nodes.paragraph(classes=["claims-chapter"])
-        heading += nodes.Text("Reported in ")
-        heading += self.link(chapter) if chapter in self.env.found_docs else nodes.Text(chapter)
-        heading += nodes.Text(":")
+    def kind(
+        self, kind: str, claims: list[Claim], found: dict[str, tuple[str, str]]
+    ) -> nodes.section:
+        """Return the section of all headlines or of all guards."""
+        chapters, titles = notebooks(self.env), chapter_titles(self.env)
+        by_chapter: dict[tuple[int, str], list[Claim]] = {}
+        for claim in claims:
+            docname = chapter_docname(claim, chapters)
+            number = chapter_number(docname) if docname else None
+            title = f"{number} · {titles[number]}" if number is not None else claim.chapter
+            by_chapter.setdefault((number or 0, title), []).append(claim)
+        section = self.section(KINDS[kind], KINDS[kind].lower(), "claims-kind")
+        section += nodes.paragraph("", EXPLAINED[kind])
+        for number, title in sorted(by_chapter):
+            part = self.section(title, f"{KINDS[kind].lower()}-{number:02d}", "claims-part")
+            part += self.table(by_chapter[number, title], found)
+            section += part
+        return section
+
+    def section(self, title: str, anchor: str, role: str) -> nodes.section:
+        """Return a section with its title."""
+        section = nodes.section(ids=[anchor], names=[anchor], classes=[role])
+        section += nodes.title("", title)
+        self.state.document.note_explicit_target(section)
+        return section
+
+    def table(self, claims: list[Claim], found: dict[str, tuple[str, str]]) -> nodes.table:
+        """Return the table of one chapter's claims of one kind."""
         table = nodes.table(classes=["claims-table"])
         group = nodes.tgroup(cols=len(HEADINGS))
         table += group
-        for width in (46, 16, 12, 12, 14):
-            group += nodes.colspec(colwidth=width)
-        head = nodes.thead()
+        group += [nodes.colspec(colwidth=width) for width in WIDTHS]
+        head, body = nodes.thead(), nodes.tbody()
         head += self.row([[nodes.Text(text)] for text in HEADINGS])
-        group += head
-        body = nodes.tbody()
-        for claim in claims:
-            body += self.claim_row(claim, found.get(claim.id))
-        group += body
-        return [heading, table]
+        body += [self.claim_row(claim, found.get(claim.id)) for claim in claims]
+        group += [head, body]
+        return table
 
     def claim_row(self, claim: Claim, report: tuple[str, str] | None) -> nodes.row:
         """Return the row of one claim, which is also the target of its anchor."""
         target = nodes.inline(ids=[row_anchor(claim.id)], classes=["claim-id"])
         target += nodes.literal(claim.id, claim.id)
         first: list[nodes.Node] = [*self.inline(claim.statement), nodes.Text(" "), target]
+        kind = nodes.inline(classes=[f"claim-{claim.kind}"])
         if claim.kind == "headline":
-            reason = nodes.inline(classes=["claim-reason"])
-            reason += [nodes.strong("", "Headline."), nodes.Text(" "), *self.inline(claim.reason)]
-            first += [nodes.Text(" "), reason]
+            kind += [nodes.strong("", "Reason."), nodes.Text(" "), *self.inline(claim.reason)]
+        else:
+            kind += nodes.Text(claim.kind)
+        first += [nodes.Text(" "), kind]
+        if claim.source != OWN:
+            source = nodes.inline(classes=["claim-source"])
+            source += [nodes.Text("Source: "), *self.inline(cited(claim.source))]
+            first += [nodes.Text(" "), source]
         if report is None:
             logger.warning(
                 "%s: no chapter reports the claim %s", LEDGER, claim.id,
                 location=(self.env.docname, self.lineno),
             )  # fmt: skip
-            value: nodes.Node = nodes.strong("", "not reported")
+            value: list[nodes.Node] = [nodes.strong("", "not reported")]
         else:
             docname, text = report
-            value = nodes.reference("", written(text), internal=True, cell=claim.id, page=docname)
-        return self.row(
-            [
-                first,
-                [nodes.Text(band(claim))],
-                [value],
-                [nodes.Text(claim.seeds)],
-                self.inline(claim.source),
-            ]
-        )
+            link = nodes.reference("", written(text), internal=True, cell=claim.id, page=docname)
+            link["reftitle"] = "To the cell that reports it"
+            where = nodes.inline("", f"page {page_name(docname)}", classes=["claim-page"])
+            value = [link, nodes.Text(" "), where]
+        seeds = nodes.abbreviation("", seeds_in_words(claim.seeds), explanation=claim.seeds)
+        return self.row([first, value, [nodes.Text(band(claim))], [seeds]])
 
     def row(self, cells: list[list[nodes.Node]]) -> nodes.row:
         """Return a table row."""
@@ -166,20 +245,6 @@ class ClaimsTable(SphinxDirective):
         parsed, messages = self.state.inline_text(text, self.lineno)
         return [*parsed, *messages]
 
-    def link(self, docname: str) -> nodes.Node:
-        """Return a reference to a document, shown with its title."""
-        reference = addnodes.pending_xref(
-            "",
-            refdomain="std",
-            reftype="doc",
-            reftarget=f"/{docname}",
-            refexplicit=False,
-            refwarn=True,
-            refdoc=self.env.docname,
-        )
-        reference += nodes.inline(docname, docname, classes=["xref", "std", "std-doc"])
-        return reference
-
 
 def written(text: str) -> str:
     """Write a reported value for the table; anything but a number stays as it is."""
@@ -187,6 +252,19 @@ def written(text: str) -> str:
         return plain(float(text))
     except ValueError:
         return text.strip("'\"")
+
+
+def cited(source: str) -> str:
+    """Write a source that is a key of the bibliography as a citation.
+
+    Examples
+    --------
+    >>> cited("xu2019")
+    '{cite:t}`xu2019`'
+    >>> cited("this book")
+    'this book'
+    """
+    return f"{{cite:t}}`{source}`" if re.fullmatch(r"[a-z]+\d{4}[a-z]*", source) else source
 
 
 def resolve(app: Sphinx, document: nodes.document, docname: str) -> None:
@@ -227,7 +305,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-resolved", resolve)
     return {
         "version": "1",
-        "env_version": 1,
+        "env_version": 2,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }
