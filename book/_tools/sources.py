@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import sys
+import threading
 from collections.abc import Iterable, Sequence
 from importlib.util import resolve_name
 from pathlib import Path
@@ -19,6 +20,7 @@ from book._tools.command import ROOT, CommandError
 from utils.claims import read_yaml
 
 PAGE_FILES = ("*.css", "*.html", "*.js")
+_PARSING = threading.Lock()
 
 
 class NoChapterError(CommandError, FileNotFoundError):
@@ -55,6 +57,21 @@ def chapters(root: Path = ROOT, *, only: str | None = None) -> list[Path]:
     return found
 
 
+def parsed(code: str) -> ast.Module:
+    """Parse Python, one piece at a time.
+
+    Chapters are looked at in several threads, and CPython 3.11 loses count of its depth where two
+    of them build a tree at once ("AST constructor recursion depth mismatch").
+
+    Examples
+    --------
+    >>> len(parsed("a = 1; b = 2").body)
+    2
+    """
+    with _PARSING:
+        return ast.parse(code)
+
+
 def imported(code: str, package: str = "", within: Sequence[str] = ("utils",)) -> set[str]:
     r"""Name the modules that a piece of code may import.
 
@@ -78,7 +95,7 @@ def imported(code: str, package: str = "", within: Sequence[str] = ("utils",)) -
     ['utils.claims', 'utils.room', 'utils.room.a']
     """
     names: set[str] = set()
-    for node in ast.walk(ast.parse(code)):
+    for node in ast.walk(parsed(code)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -114,7 +131,7 @@ def code_of(path: Path) -> list[str]:
         if cell.cell_type == "code":
             number, source = len(code) + 1, TransformerManager().transform_cell(cell.source)
             try:
-                ast.parse(source)
+                parsed(source)
             except SyntaxError as error:
                 if "raises-exception" not in cell.metadata.get("tags", ()):
                     raise NotebookError(

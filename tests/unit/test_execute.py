@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import nbformat
 import pytest
 
 from book._tools import execute as tool
+from book._tools import sources
 from book._tools.calibration import CalibrationError
 from book._tools.command import write
 from book._tools.execute import ChapterError
@@ -348,3 +352,30 @@ def test_many_may_write_one_file(tmp_path):
         thread.join()
     assert not failures
     assert [file.name for file in tmp_path.iterdir()] == ["page.txt"]
+
+
+def test_code_is_parsed_by_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, most = 0, 0
+    count = threading.Lock()
+    parse = ast.parse
+
+    def watched(code: str) -> ast.Module:
+        """Parse slowly, and note how many do so at once."""
+        nonlocal inside, most
+        with count:
+            inside += 1
+            most = max(most, inside)
+        time.sleep(0.01)
+        tree = parse(code)
+        with count:
+            inside -= 1
+        return tree
+
+    with ThreadPoolExecutor(8) as pool, monkeypatch.context() as patch:
+        patch.setattr(sources.ast, "parse", watched)
+        found = list(pool.map(lambda i: sources.imported(f"import utils.a{i}"), range(24)))
+        at_once = most
+        list(pool.map(watched, ["a = 1"] * 24))
+    assert found == [{f"utils.a{i}"} for i in range(24)]
+    assert at_once == 1
+    assert most > 1, "threads that do not wait for one another went unseen"
