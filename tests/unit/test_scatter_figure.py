@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import Any
@@ -104,3 +105,16 @@ def test_eight_families_are_refused() -> None:
     )  # fmt: skip
     with pytest.raises(ValueError, match="at most 7"):
         scatter_figure(**case)
+
+
+def test_the_still_holds_the_whole_drawing() -> None:
+    still = re.search(r'class="book-still"[^>]*base64,([^"]*)"', scatter_figure(**given()).html)
+    assert still is not None
+    drawn = base64.b64decode(still[1]).decode()
+    width = float(re.search(r'viewBox="-8 -8 ([\d.]+)', drawn)[1]) - 16
+    scale = float(re.search(r"scale\(([\d.]+)\)", drawn)[1])
+    right = max(
+        float(left) + float(wide)
+        for left, wide in re.findall(r'<rect x="([\d.]+)"[^>]* width="([\d.]+)"', drawn)
+    )
+    assert scale * right <= width < right

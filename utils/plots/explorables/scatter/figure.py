@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from utils.plots.explorables._square import SIDE
 from utils.plots.explorables._still import Cell, still_of
 from utils.plots.explorables._template import fill
 from utils.plots.explorables.scatter import _drawing as drawing
@@ -192,7 +193,8 @@ def scatter_figure(
         f'height="{drawing.BOTTOM - drawing.TOP}" fill="none" stroke="currentColor"/>'
     )
     labels = [html.escape(words[across]), html.escape(words[up])]
-    cell = Cell("", box + drawing.axes(ends[0], ends[1], labels) + marks, drawing.SIDE)
+    inside = box + drawing.axes(ends[0], ends[1], labels) + marks
+    cell = Cell("", f'<g transform="scale({SIDE / drawing.SIDE:.4f})">{inside}</g>', SIDE)
     lines = textwrap.wrap(sentence, _LETTERS_IN_A_LINE)
     legend = [(kind, drawing.mark(i, True, drawing.COLOURS)) for i, kind in enumerate(kinds)]
     for word, filled in zip(solid_means, (True, False), strict=True):  # a mark of no family
