@@ -20,11 +20,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from utils.training.archive import Place, members, write_bytes, write_members
-from utils.training.checkpoint import SHARED, shipped_directory
+from utils.training.checkpoint import shipped_directory
+from utils.training.shipped import MANIFESTS, SHARED
 
 __all__ = ["MANIFESTS", "export", "main", "manifests_text"]
-
-MANIFESTS = "manifests.json"
 
 
 def places(folder: Path) -> list[Place]:
