@@ -38,7 +38,7 @@ from utils.training.shipped import SHARED, Listing
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = cache_directory()
-LARGEST = 5_000_000
+LARGEST = 2_000_000
 NET = "digit-zoo-mlp-upright-seed0"
 FILE = "digit-zoo.safetensors"
 
