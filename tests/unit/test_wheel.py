@@ -34,6 +34,7 @@ from utils.training import (
 from utils.training.__main__ import main
 from utils.training.checkpoint import shipped_directory
 from utils.training.download import URL_VARIABLE, addresses_of
+from utils.training.export import export
 from utils.training.shipped import SHARED, Listing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -298,7 +299,16 @@ def test_a_checkout_has_everything_and_fetches_nothing(monkeypatch: pytest.Monke
     assert set(paths) == set(shipped_directory().glob("*.safetensors"))
 
 
+def test_an_installation_without_networks_keeps_its_list(installed: Path) -> None:
+    folder = installed / "utils" / "checkpoints"
+    before = (folder / "manifests.json").read_bytes()
+    with pytest.raises(ValueError, match="belongs to an installation without the networks"):
+        export([], folder)
+    assert (folder / "manifests.json").read_bytes() == before
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize(
     ("chapter", "networks"),
     [
@@ -318,7 +328,7 @@ def test_a_chapter_runs_outside_of_the_repository(
     cells = [nbformat.v4.new_code_cell(code) for code in (first, last)]
     notebook.cells = [cells[0], *notebook.cells, cells[1]]
     client = NotebookClient(
-        notebook, timeout=400, kernel_name="python3", resources={"metadata": {"path": "."}}
+        notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": "."}}
     )
     client.execute()
     said = cells[1].outputs[0]["text"].strip().split("|")

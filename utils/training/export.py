@@ -21,7 +21,7 @@ from pathlib import Path
 
 from utils.training.archive import Place, members, write_bytes, write_members
 from utils.training.checkpoint import shipped_directory
-from utils.training.shipped import MANIFESTS, SHARED
+from utils.training.shipped import FILES, MANIFESTS, SHARED
 
 __all__ = ["MANIFESTS", "export", "main", "manifests_text"]
 
@@ -59,6 +59,11 @@ def export(sources: Iterable[Path], folder: Path) -> tuple[str, ...]:
     tuple of str
         The names of what was put there, in the order of the sources.
     """
+    if (folder / FILES).exists():
+        raise ValueError(
+            f"{folder} belongs to an installation without the networks, whose list would lose all "
+            f"that is not there; work in a checkout, or name another folder"
+        )
     contents: dict[str, bytes] = {}
     for source in sources:
         paths = [source] if source.is_file() else _finished(source)
