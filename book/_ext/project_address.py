@@ -63,6 +63,7 @@ def substitutions(repository: Repository | None) -> dict[str, str]:
         "binder": "Binder",
         "clone_commands": "In a terminal, go to the folder of your copy of the book, "
         "the one that holds `Makefile`, and call\n\n```bash\nmake book\n```",
+        "install_command": "```bash\npip install path/to/your/copy\n```",
     }
     if repository is None:
         return text
@@ -70,6 +71,7 @@ def substitutions(repository: Repository | None) -> dict[str, str]:
     text["repository"] = f"[the repository]({url})"
     text["issues"] = f"the keepers of [the repository]({url})"
     text["clone_commands"] = f"```bash\ngit clone {url}\ncd {name}\nmake book\n```"
+    text["install_command"] = f"```bash\npip install git+{url}\n```"
     if repository.on_github:
         branch = notebooks_branch(repository, os.environ) or repository.branch
         place = f"{repository.owner}/{name}/{quote(branch, safe='')}"

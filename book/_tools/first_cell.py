@@ -12,4 +12,4 @@ if not file and not (address := os.environ.get("BOOK_REPOSITORY")):
         raise RuntimeError("Colab does not say which repository this notebook is from: run `%env BOOK_REPOSITORY=https://github.com/OWNER/NAME` in a cell above.") from None
 if not file:
     print(f"Installing the book from {address}; this takes a few minutes.")
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", f"git+{address}"], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", f"git+{address}"], check=True, env={**os.environ, "BOOK_CHECKPOINTS": "all"})

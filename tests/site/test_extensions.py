@@ -243,6 +243,7 @@ def test_buttons_and_links_lead_to_the_fork_or_are_left_out(
     for name in ("BOOK_REPOSITORY", "BOOK_BRANCH", "GITHUB_REPOSITORY", "GITHUB_REF"):
         monkeypatch.delenv(name, raising=False)
     welcome = "# Welcome\n\n{{ repository }}, {{ issues }}, {{ binder }}\n\n{{ clone_commands }}\n"
+    welcome += "\n{{ install_command }}\n"
     (small / "book" / "welcome.md").write_text(welcome, encoding="utf-8")
 
     def built(**environment: str) -> tuple[set[str], str, str]:
@@ -254,6 +255,7 @@ def test_buttons_and_links_lead_to_the_fork_or_are_left_out(
     links, text, said = built(BOOK_REPOSITORY="https://github.com/forker/book")
     assert links == expected_links("forker", "main")
     assert "git clone https://github.com/forker/book" in text
+    assert "pip install git+https://github.com/forker/book" in text
     assert said.count("Links lead to https://github.com/forker/book (from BOOK_REPOSITORY") == 1
 
     links, _, _ = built(
@@ -279,6 +281,7 @@ def test_buttons_and_links_lead_to_the_fork_or_are_left_out(
     assert links == set()
     assert "the repository, the people from whom you have it, Binder" in text
     assert "git clone" not in text
+    assert "pip install path/to/your/copy" in text
     assert "make book" in text
     assert said.count("No repository address is known") == 1
     assert "set BOOK_REPOSITORY=https://" in said

@@ -26,7 +26,9 @@ CELL = FIRST_CELL.read_text(encoding="utf-8")
 COLAB = """
 import subprocess, sys, types
 sys.modules["google.colab"] = types.ModuleType("google.colab")
-subprocess.run = lambda command, check: print("RAN", *command[1:], check)
+subprocess.run = lambda command, check, env: print(
+    "RAN", *command[1:], check, env["BOOK_CHECKPOINTS"], env["PATH"] == os.environ["PATH"]
+)
 """
 ELSEWHERE = """
 import subprocess
@@ -125,7 +127,7 @@ def test_colab_installs_the_fork_that_the_notebook_was_opened_from(
     assert (status, error) == (0, "")
     first, second = printed.splitlines()
     assert first == f"Installing the book from {address}; this takes a few minutes."
-    assert second == f"RAN -m pip install -q git+{address} True"
+    assert second == f"RAN -m pip install -q git+{address} True all True"
 
 
 def test_on_colab_the_environment_comes_first(tmp_path, session):
@@ -133,7 +135,7 @@ def test_on_colab_the_environment_comes_first(tmp_path, session):
     address = "https://github.com/owner/name"
     status, printed, _ = run(tmp_path, COLAB, BOOK_REPOSITORY=address, **variables)
     assert status == 0
-    assert printed.splitlines()[1] == f"RAN -m pip install -q git+{address} True"
+    assert printed.splitlines()[1] == f"RAN -m pip install -q git+{address} True all True"
 
 
 @pytest.mark.parametrize(

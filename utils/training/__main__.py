@@ -5,6 +5,7 @@ Examples
 .. code-block:: console
 
    $ python -m utils.training --list
+   $ python -m utils.training --download "qm9-vae-book-*"
    $ python -m utils.training rotated-mnist --preset small
    $ python -m utils.training rotated-mnist --preset small --devices 2 --seed 1
 """
@@ -70,7 +71,17 @@ def make_parser(experiment: str | None = None) -> tuple[argparse.ArgumentParser,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("task", nargs="?", help="what to train, see below")
-    parser.add_argument("--list", action="store_true", help="list tasks and presets, and stop")
+    parser.add_argument(
+        "--list",
+        action="store_true",
+        help="list tasks, presets and the networks that come with the book, and stop",
+    )
+    parser.add_argument(
+        "--download",
+        nargs="*",
+        metavar="NAME",
+        help="fetch these networks, or all, where the package was installed without them, and stop",
+    )
     parser.add_argument("--preset", help="which data, network and recipe, see below")
 
     parser.add_argument(
@@ -156,13 +167,38 @@ def command_of(
 
 
 def _listing() -> str:
+    from utils.training.checkpoint import shipped_directory
+    from utils.training.download import available
     from utils.training.presets import EXPERIMENTS
+    from utils.training.shipped import Shipped
 
-    return "\n".join(
+    lines = [
         f"{name} --preset {preset}\n    {entry.summary}"
         for name, experiment in EXPERIMENTS.items()
         for preset, entry in experiment.presets.items()
-    )
+    ]
+    lines.append("\ntrained networks that come with the book:")
+    for file, (count, size, here) in available(Shipped(shipped_directory())).items():
+        networks = "1 network" if count == 1 else f"{count} networks"
+        state = "here" if here else "fetched by --download"
+        name = file.removesuffix(".safetensors")
+        lines.append(f"  {name}: {networks}, {size / 1e6:.1f} MB, {state}")
+    return "\n".join(lines)
+
+
+def _download(names: Sequence[str], *, progress: bool) -> int:
+    from utils.training.download import download_checkpoints
+
+    try:
+        for path in download_checkpoints(*names, progress=progress):
+            print(path)
+    except (ValueError, OSError) as error:
+        print(f"{_PROGRAM}: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nInterrupted; the same command goes on where it stopped.", file=sys.stderr)
+        return 130
+    return 0
 
 
 def _task_of(argv: Sequence[str]) -> str | None:
@@ -184,6 +220,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.list:
         print(_listing())
         return 0
+    if arguments.download is not None:
+        return _download(arguments.download, progress=not arguments.quiet)
     from utils.training.loop import train
     from utils.training.presets import find_preset
 

@@ -7,9 +7,10 @@ SHA-256 of the weights. :func:`load_checkpoint` refuses weights that do not matc
 
 The checkpoints that come with the book lie in ``utils/checkpoints`` and are found by name; the
 many small networks of the zoo share one file there. ``manifests.json`` beside them repeats all
-manifests as a text, for readers and for differences between versions; nothing is loaded from it.
-:mod:`utils.training.archive` is the form of the files, :mod:`utils.training.export` puts new ones
-there.
+manifests as a text, for readers, for differences between versions, and for an installation
+without the files, which knows each network by it (:mod:`utils.training.shipped`) and fetches its
+weights when asked (:mod:`utils.training.download`). :mod:`utils.training.archive` is the form of
+the files, :mod:`utils.training.export` puts new ones there.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from torch import Tensor, nn
 
 import utils
 from utils.models.base import Network, NetworkConfig
-from utils.training.archive import FORMAT, Place, members, pack, weights_checksum, write_new
+from utils.training.archive import FORMAT, Place, pack, weights_checksum, write_new
 from utils.training.model_state import as_network, build_model, describe_model
+from utils.training.shipped import SHARED, Shipped
 
 __all__ = [
     "SHARED",
@@ -45,9 +47,6 @@ __all__ = [
     "untrained_model",
 ]
 
-SHARED = ("bodies", "digit-split", "digit-zoo", "latent-actions", "qm9-clouds", "springs")
-"""Tasks whose networks share one file among those that come with the book."""
-
 _LIBRARIES = ("torch", "e2cnn", "numpy", "scipy", "lightning-fabric", "safetensors")
 
 
@@ -57,7 +56,10 @@ def shipped_directory() -> Path:
 
 
 def shipped_checkpoints() -> tuple[str, ...]:
-    """Return the names of the checkpoints that come with the package, in alphabetical order.
+    """Return the names of the checkpoints that come with the book, in alphabetical order.
+
+    Those whose weights are not on this machine are among them: their manifests are, and
+    :func:`~utils.training.download_checkpoints` fetches the rest.
 
     Examples
     --------
@@ -65,10 +67,7 @@ def shipped_checkpoints() -> tuple[str, ...]:
     >>> len(names) > 200, names[-1]
     (True, 'springs-trivial-seed2')
     """
-    names: list[str] = []
-    for path in shipped_directory().glob("*.safetensors"):
-        names += members(path) if path.stem in SHARED else [path.stem]
-    return tuple(sorted(names))
+    return Shipped(shipped_directory()).names()
 
 
 def library_versions() -> dict[str, str]:
@@ -169,25 +168,41 @@ def _weights_path(path: Path) -> Path:
     return path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
 
 
-def _shipped(name: str) -> Place | None:
-    """Return where a checkpoint of this name lies among those that come with the book."""
-    for task in SHARED:
-        if name.startswith(f"{task}-"):
-            path = shipped_directory() / f"{task}.safetensors"
-            return members(path).get(name) if path.exists() else None
-    path = shipped_directory() / f"{name}.safetensors"
-    return Place(path, name) if path.exists() and name not in SHARED else None
+def _is_name(name_or_path: str | os.PathLike[str]) -> bool:
+    """Say whether this may be the name of a checkpoint, and not only a path."""
+    path = Path(name_or_path)
+    return (
+        isinstance(name_or_path, str)
+        and path.name == name_or_path
+        and path.suffix != ".safetensors"
+    )
+
+
+def _manifest_of(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return a manifest, also of a checkpoint of the book whose weights are not here."""
+    if isinstance(name_or_path, str) and _is_name(name_or_path):
+        known = Shipped(shipped_directory()).manifest_of(name_or_path)
+        if known is not None:
+            return known
+    return _resolve(name_or_path).read_manifest()
 
 
 def _resolve(name_or_path: str | os.PathLike[str]) -> Place:
     """Return the place that a name or a path stands for."""
     text = os.fspath(name_or_path)
     path = Path(text)
-    if isinstance(name_or_path, str) and path.name == text and path.suffix != ".safetensors":
-        shipped = _shipped(text)
-        if shipped is not None:
-            return shipped
+    if _is_name(name_or_path):
+        shipped = Shipped(shipped_directory())
+        place = shipped.place_of(text)
+        if place is not None:
+            return place
         if not path.is_dir() and not _weights_path(path).exists():
+            if shipped.manifest_of(text) is not None:
+                raise FileNotFoundError(
+                    f"the weights of {text!r} are not on this machine, for the package was "
+                    f"installed without them; fetch them once with: python -m utils.training "
+                    f"--download {text} (or utils.training.download_checkpoints({text!r}) here)"
+                )
             known = ", ".join(shipped_checkpoints()) or "none"
             raise FileNotFoundError(
                 f"there is no checkpoint named {text!r}; the checkpoints that come with the book "
@@ -211,7 +226,8 @@ def _resolve(name_or_path: str | os.PathLike[str]) -> Place:
 def read_manifest(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return the manifest of a checkpoint: command, configuration, seeds, metrics and more.
 
-    The weights are not verified. The parameter is that of :func:`load_checkpoint`.
+    The weights are not verified, and need not be here. The parameter is that of
+    :func:`load_checkpoint`.
 
     Examples
     --------
@@ -221,7 +237,7 @@ def read_manifest(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
     >>> manifest["model"]["config"]["group_order"]
     8
     """
-    return _resolve(name_or_path).read_manifest()
+    return _manifest_of(name_or_path)
 
 
 def load_checkpoint(
@@ -239,7 +255,8 @@ def load_checkpoint(
     name_or_path : str or path-like
         The name of a checkpoint that comes with the book, such as
         ``"rotated-mnist-c8-seed0"``; or the path of a ``.safetensors`` file; or the folder of
-        a finished training run.
+        a finished training run. Where the package was installed without the files,
+        :func:`~utils.training.download_checkpoints` fetches those of the book first.
     task, preset : str, optional
         If given, the checkpoint must be of this task or preset.
     config : utils.models.base.NetworkConfig, optional
@@ -316,9 +333,8 @@ def untrained_model(
     utils.models.base.Network
         The network in evaluation mode, as it is before the first training step.
     """
-    place = _resolve(name_or_path)
-    manifest = place.read_manifest()
-    return _with_seed(seed, lambda: build_model(manifest, place, model_class)).eval()
+    manifest = _manifest_of(name_or_path)
+    return _with_seed(seed, lambda: build_model(manifest, name_or_path, model_class)).eval()
 
 
 def _with_seed(seed: int, build: Callable[[], Network]) -> Network:

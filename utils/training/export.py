@@ -20,11 +20,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from utils.training.archive import Place, members, write_bytes, write_members
-from utils.training.checkpoint import SHARED, shipped_directory
+from utils.training.checkpoint import shipped_directory
+from utils.training.shipped import FILES, MANIFESTS, SHARED
 
 __all__ = ["MANIFESTS", "export", "main", "manifests_text"]
-
-MANIFESTS = "manifests.json"
 
 
 def places(folder: Path) -> list[Place]:
@@ -60,6 +59,11 @@ def export(sources: Iterable[Path], folder: Path) -> tuple[str, ...]:
     tuple of str
         The names of what was put there, in the order of the sources.
     """
+    if (folder / FILES).exists():
+        raise ValueError(
+            f"{folder} belongs to an installation without the networks, whose list would lose all "
+            f"that is not there; work in a checkout, or name another folder"
+        )
     contents: dict[str, bytes] = {}
     for source in sources:
         paths = [source] if source.is_file() else _finished(source)
