@@ -189,7 +189,7 @@ class Cone:
         u = np.deg2rad(self.u[1])
         rim = self.on_cone(1.4 * np.exp(1j * (u + np.arange(360) * 2 * np.pi / (360 * self.n))))
         low, high = rim.min(axis=0), rim.max(axis=0)
-        np.testing.assert_allclose(shown["outline"], [low[0], high[0], 72, high[1]], atol=0.3)
+        np.testing.assert_allclose(shown["outline"], [low[0], high[0], 72, high[1]], atol=0.05)
         (seam,) = segments(shown["seam"][0])
         end = self.on_cone(np.array([1.4 * np.exp(1j * np.pi / self.n)]))
         np.testing.assert_allclose(seam, [[182, 72], *end], atol=0.06)

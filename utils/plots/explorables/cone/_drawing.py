@@ -97,8 +97,8 @@ def silhouette(n: int) -> str:
     # The outline leaves the rim where the side that is seen ends.
     slope = math.tan(math.radians(_HEIGHT)) / math.sqrt(n**2 - 1)
     side, low = radius * math.sqrt(1 - slope**2), level - radius * flatter * slope
-    rim = f"{radius:.1f} {radius * flatter:.1f} 0"
-    left, right = f"{APEX[0] - side:.1f} {low:.1f}", f"{APEX[0] + side:.1f} {low:.1f}"
+    rim = f"{radius:.3f} {radius * flatter:.3f} 0"
+    left, right = f"{APEX[0] - side:.3f} {low:.3f}", f"{APEX[0] + side:.3f} {low:.3f}"
     outline = f"M{left}L{APEX[0]} {APEX[1]}L{right}"
     return (
         f'<path d="{outline}A{rim} 1 1 {left}" fill="currentColor" fill-opacity="0.08" '
