@@ -37,6 +37,9 @@ SHOWN = """(root) => {
     marks: at(".book-plane .book-mark"),
     folded: at(".book-quotient .book-mark"),
     dots: at(".book-dot"),
+    outline: (({x, y, width, height}) => [x, x + width, y, y + height])(
+      root.querySelector(".book-outline").getBBox()),
+    seam: d(".book-seam"),
     copies: at(".book-copy"),
     filled: [...root.querySelectorAll(".book-copy")].map(
       (e) => !e.getAttribute("fill").startsWith("var")),
@@ -182,6 +185,14 @@ class Cone:
         assert off(self.on_cone(walk), rolled) < 0.15
         ends = self.on_cone(np.array([b, a]))
         np.testing.assert_allclose(shown["dots"], ends, atol=0.06)
+        # The drawn cone holds what is rolled on it: its rim, and the seam that ends there.
+        u = np.deg2rad(self.u[1])
+        rim = self.on_cone(1.4 * np.exp(1j * (u + np.arange(360) * 2 * np.pi / (360 * self.n))))
+        low, high = rim.min(axis=0), rim.max(axis=0)
+        np.testing.assert_allclose(shown["outline"], [low[0], high[0], 72, high[1]], atol=0.05)
+        (seam,) = segments(shown["seam"][0])
+        end = self.on_cone(np.array([1.4 * np.exp(1j * np.pi / self.n)]))
+        np.testing.assert_allclose(seam, [[182, 72], *end], atol=0.06)
         assert shown["title"] == f"The quotient: {wedge}° rolled into a cone"
         assert shown["plane"].endswith(f"multiples of {wedge}°. {shown['said']}")
         r, angle = (self.u, self.v)[int(shown["chosen"])]

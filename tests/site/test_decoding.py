@@ -183,12 +183,12 @@ def test_a_number_that_moves_shows_what_the_network_decodes(
     figure = Decoding(opened)
     tab, dial = figure.tab, figure.tab.locator(".book-dial input")
     chosen = tab.locator(".book-atom")
-    # The first state is a move that changes one bond, of two other atoms.
+    # The first state is a move to a sound molecule that changes one bond, of two other atoms.
     atom = int(chosen.input_value())
     line = figure.values("rings", atom)
     first = float(line[int(dial.input_value())])
     shown = figure.check("rings", atom, first)
-    assert "1 bond and 0 atoms differ" in shown["said"]
+    assert "1 bond and 0 atoms differ; valences respected, in one piece." in shown["said"]
     assert shown["letters"][atom] not in shown["said"].split("): ")[1].split(";")[0]
 
     # By keyboard.

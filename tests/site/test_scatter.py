@@ -37,11 +37,13 @@ class Networks:
     def __init__(self, opened: Callable[[HTMLFigure], Any]) -> None:
         draw = np.random.default_rng(2)
         self.values = np.round(np.exp(2 * draw.normal(size=(3, 2, 9))), 3) + 0.001
-        self.values[1, 0, 3:6] = 0.5  # equal ones share a rank
+        self.values[1, 0, 3:6] = 0.5  # equal ones share a rank,
+        self.values[1, 0, 6:8] = self.values[1, 0].min() / 2  # and two are the smallest
         figure = scatter_figure(
             dict(zip(MEASURES, self.values, strict=True)), CASES, NAMES, FAMILIES,
             list(UPRIGHT), {"upright": UPRIGHT}, solid_means=("upright", "turned"),
-            case="along", item="Network", alt="Nine networks, of which each has three measures.",
+            case="along", item="Network", largest=["share"],
+            alt="Nine networks, of which each has three measures.",
         )  # fmt: skip
         self.tab = opened(figure)
         self.root = self.tab.locator("[data-interactive]")
@@ -61,11 +63,16 @@ class Networks:
         rows = self.filters[shown]
         x, y = (self.values[MEASURES.index(m), CASES.index(case)] for m in (across, up))
         agree = spearmanr(x[rows], y[rows]).statistic
-        least = [NAMES[rows[np.argmin(v[rows])]] for v in (x, y)]
+        firsts = []
+        for measure, own in ((across, x[rows]), (up, y[rows])):
+            best, word = (own.max(), "largest") if measure == "share" else (own.min(), "smallest")
+            same = rows[own == best]
+            more = f" and {len(same) - 1} more" if len(same) > 1 else ""
+            firsts.append(f"{word} value of {measure}: {NAMES[same[0]]}{more}")
         order = f"{agree:.2f}".replace("-", "\u2212")
         assert found["said"] == (
-            f"{len(rows)} networks, {case}. Smallest by {across}: {least[0]}; by {up}: "
-            f"{least[1]}. Rank correlation of the two measures: {order}."
+            f"{len(rows)} networks, {case}. {firsts[0][0].upper()}{firsts[0][1:]}; {firsts[1]}. "
+            f"Rank correlation of the two measures: {order}."
         )
         assert found["plane"] == f"{up} against {across}. {found['said']}"
         name, numbers = found["told"].rstrip(".").split(": ", 1)
@@ -102,6 +109,13 @@ def test_networks_stand_where_numpy_puts_them(
             networks.choose(up=up, case=case)
             networks.check("norm", up, case, "all", first)
     networks.choose(across="share", case="rotation")
+    networks.check("share", "spread", "rotation", "all", first)
+    # A measure against itself says nothing: the axes change places instead.
+    networks.choose(up="share")
+    networks.check("spread", "share", "rotation", "all", first)
+    across = networks.tab.locator("select").first
+    across.focus()
+    across.press("ArrowDown")
     networks.check("share", "spread", "rotation", "all", first)
     slider = networks.tab.locator("input")
     slider.focus()

@@ -126,6 +126,19 @@ def test_the_first_state_is_the_smallest_move_that_changes_a_bond_elsewhere():
     text = " ".join(html.unescape(re.sub("<[^>]*>", " ", drawn)).split())
     assert "O3’s number 0.440, moved by −0.060 (6.0 η): C1–\u2060C2 single → triple;" in text
     assert drawn.count('stroke-dasharray="6 3"') == 1  # three lines, one bond
+
+    for verdict in (0, 1):  # what exceeds a valence, or falls to pieces, is passed over
+
+        def unsound(codes, verdict=verdict):
+            graphs = elsewhere(codes)
+            verdicts = [np.ones(len(codes), bool), np.ones(len(codes), bool)]
+            verdicts[verdict] = np.abs(codes[:, 2] - 0.44) > 0.01
+            return *graphs[:2], *verdicts
+
+        found = sweeps(unsound, CODE, 5, 0.02)
+        assert surprising(found) == (2, 8)
+        assert "O3’s number 0.560" in said(found[2], 2, 8, 0.01)
+
     assert "&lt;chain&gt;" in figure.html
     assert "<chain>" not in re.sub("<script.*", "", figure.html)
 

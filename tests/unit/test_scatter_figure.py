@@ -88,6 +88,8 @@ def test_axes_hold_all_values_and_have_few_round_ticks() -> None:
         ({"families": list("abc")}, "6 names, 3 families"),
         ({"names": ["one"]}, "1 names"),
         ({"across": 3}, "measure across 3, outside its 3"),
+        ({"across": 1}, "Both axes start with 'spread': give them two measures"),
+        ({"largest": ["accuracy"]}, r"largest names \['accuracy'\], but the measures are"),
         ({"start": 2}, "case 2, outside its 2"),
         ({"shown": 5}, "filter 5, outside its 5"),
         ({"alt": "short"}, "alternative text"),
@@ -96,6 +98,25 @@ def test_axes_hold_all_values_and_have_few_round_ticks() -> None:
 def test_bad_input_gets_a_sentence(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         scatter_figure(**given(**changes))
+
+
+def still_words(figure: HTMLFigure) -> str:
+    still = re.search(r'class="book-still"[^>]*base64,([^"]*)"', figure.html)
+    assert still is not None
+    lines = re.findall(r"<text[^>]*>([^<]*)</text>", base64.b64decode(still[1]).decode())
+    return " ".join(lines)
+
+
+def test_the_words_say_whether_the_smallest_or_the_largest_value_is_named() -> None:
+    case = given()
+    case["measures"]["spread"][0, 2:4] = 100.0  # two are equally good
+    figure = scatter_figure(**case, largest=["spread"])
+    norm = case["names"][int(np.argmin(case["measures"]["norm"][0]))]
+    words = still_words(figure)
+    assert f"Smallest value of norm: {norm};" in words
+    assert "largest value of spread: network 2 and 1 more." in words
+    assert "largest" not in still_words(scatter_figure(**case))
+    assert stored(figure)["largest"] == [False, True, False]
 
 
 def test_eight_families_are_refused() -> None:

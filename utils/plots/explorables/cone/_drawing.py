@@ -88,17 +88,20 @@ def on_cone(n: int, line: Line, front: float) -> tuple[str, str]:
 
 
 def silhouette(n: int) -> str:
-    """Draw the cone without its seam."""
+    """Draw the cone without its seam.
+
+    The rim in front is the greater part of it: the outline touches it behind its middle.
+    """
     radius, flatter = SCALE * REACH / n, math.sin(math.radians(_HEIGHT))
     level = APEX[1] + SCALE * REACH * math.sqrt(1 - 1 / n**2) * math.cos(math.radians(_HEIGHT))
     # The outline leaves the rim where the side that is seen ends.
     slope = math.tan(math.radians(_HEIGHT)) / math.sqrt(n**2 - 1)
     side, low = radius * math.sqrt(1 - slope**2), level - radius * flatter * slope
-    rim = f"{radius:.1f} {radius * flatter:.1f} 0"
-    left, right = f"{APEX[0] - side:.1f} {low:.1f}", f"{APEX[0] + side:.1f} {low:.1f}"
+    rim = f"{radius:.3f} {radius * flatter:.3f} 0"
+    left, right = f"{APEX[0] - side:.3f} {low:.3f}", f"{APEX[0] + side:.3f} {low:.3f}"
     outline = f"M{left}L{APEX[0]} {APEX[1]}L{right}"
     return (
-        f'<path d="{outline}A{rim} 0 1 {left}" fill="currentColor" fill-opacity="0.08" '
+        f'<path d="{outline}A{rim} 1 1 {left}" fill="currentColor" fill-opacity="0.08" '
         f'stroke="currentColor"/><path d="M{left}A{rim} 0 1 {right}" {_EDGE} {_PALE}/>'
     )
 

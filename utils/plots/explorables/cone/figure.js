@@ -119,10 +119,10 @@
     const slope = low / high / Math.sqrt(n ** 2 - 1);
     const side = radius * Math.sqrt(1 - slope ** 2);
     const [left, right] = [-side, side].map(
-      d => `${(x + d).toFixed(1)} ${(level - radius * low * slope).toFixed(1)}`);
-    const rim = `${radius.toFixed(1)} ${(radius * low).toFixed(1)} 0`;
-    draw(parent, `M${left}L${x} ${y}L${right}A${rim} 0 1 ${left}`,
-      {fill: ink, "fill-opacity": .08, stroke: ink});
+      d => `${(x + d).toFixed(3)} ${(level - radius * low * slope).toFixed(3)}`);
+    const rim = `${radius.toFixed(3)} ${(radius * low).toFixed(3)} 0`;
+    draw(parent, `M${left}L${x} ${y}L${right}A${rim} 1 1 ${left}`,
+      {fill: ink, "fill-opacity": .08, stroke: ink, class: "book-outline"});
     draw(parent, `M${left}A${rim} 0 1 ${right}`, {...edge, ...pale});
   };
 

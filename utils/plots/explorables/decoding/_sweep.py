@@ -152,9 +152,11 @@ def sweeps(decode: Decode, code: NDArray[np.float32], steps: int, step: float) -
 
 
 def surprising(sweeps: Sequence[Sweep]) -> tuple[int, int]:
-    """Return the smallest move after which a bond has changed that is not the moved atom's.
+    """Return the smallest move that makes a sound molecule with another bond far from the atom.
 
-    An atom and a place in its values; the first atom as it came, if there is no such move.
+    After it just one bond has changed, which is not the moved atom's; no valence is exceeded and
+    all is in one piece. An atom and a place in its values; the first atom as it came, if there is
+    no such move.
     """
     slots = len(sweeps)
     first, second = np.triu_indices(slots, 1)
@@ -163,7 +165,7 @@ def surprising(sweeps: Sequence[Sweep]) -> tuple[int, int]:
         atoms, bonds = sweep.differing()
         elsewhere = bonds[:, (first != atom) & (second != atom)].any(axis=1)
         only = elsewhere & ~atoms.any(axis=1) & (bonds.sum(axis=1) == 1)
-        for t in np.flatnonzero(only):
+        for t in np.flatnonzero(only & sweep.found.valid & sweep.found.connected):
             best = min(best, (float(abs(sweep.values[t] - sweep.values[sweep.own])), atom, int(t)))
     return best[1], best[2]
 

@@ -133,7 +133,8 @@ def decoding_figure(
     ``decode``, the code is decoded at every step from ``-reach`` to ``reach`` around each number,
     and wherever it equals another atom's number. The page looks up the nearest of these values,
     and says which it is. Equal graphs of a molecule are stored once. The first state is the
-    smallest move after which just one bond has changed that is not the moved atom's own.
+    smallest move after which just one bond has changed that is not the moved atom's own, and the
+    molecule is sound: no valence is exceeded, and it is in one piece.
 
     Parameters
     ----------

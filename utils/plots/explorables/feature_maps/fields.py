@@ -27,7 +27,7 @@ class FieldMaps:
     labels : Sequence[str]
         The names of the n maps and numbers, for example ``"45°"``.
     filters : array_like, optional
-        Shape (n, s, s): the filters that made the maps.
+        Shape (n, s, s): for each map the filter that made it, or of several the one to be seen.
     """
 
     name: str

@@ -38,8 +38,15 @@
     const size = Math.sqrt(dot(a, a) * dot(b, b));
     return size ? written(dot(a, b) / size) : "not to be compared";
   };
-  const least = (rows, values) => spec.names[rows.reduce(
-    (best, i) => (values[i] < values[best] ? i : best), rows[0])];
+  // The network of the smallest value, or of the largest where that is the better one; equals are
+  // counted.
+  const first = (rows, values, measure) => {
+    const most = spec.largest[measure], own = rows.map(i => values[i]);
+    const best = most ? Math.max(...own) : Math.min(...own);
+    const found = rows.filter(i => values[i] === best), more = found.length - 1;
+    return `${most ? "largest" : "smallest"} value of ${spec.measures[measure]}: `
+      + spec.names[found[0]] + (more ? ` and ${more} more` : "");
+  };
   // Three digits, none of them an exponent.
   const short = v => v.toFixed(Math.max(0, 2 - Math.floor(Math.log10(v))));
 
@@ -75,10 +82,10 @@
       visibility: rows.includes(i) ? "visible" : "hidden",
     }));
     set(ring, {cx: x(a[chosen], ends[0]), cy: y(b[chosen], ends[1])});
-    said.textContent = `${rows.length} networks, ${spec.cases[t]}. Smallest by ${one}: `
-      + `${least(rows, a)}; by ${other}: ${least(rows, b)}. `
-      + `Rank correlation of the two measures: ${agreement(
-        rows.map(i => a[i]), rows.map(i => b[i]))}.`;
+    const firsts = `${first(rows, a, across.value)}; ${first(rows, b, up.value)}`;
+    said.textContent = `${rows.length} networks, ${spec.cases[t]}. `
+      + `${firsts[0].toUpperCase()}${firsts.slice(1)}. Rank correlation of the two measures: `
+      + `${agreement(rows.map(i => a[i]), rows.map(i => b[i]))}.`;
     told.textContent = `${spec.names[chosen]}: ${one} ${short(a[chosen])}, `
       + `${other} ${short(b[chosen])}.`;
     item.setAttribute("aria-valuetext", told.textContent);
@@ -103,7 +110,14 @@
     item.value = spec.rows[shown.value].reduce((best, i) => (far(i) < far(best) ? i : best));
     settle();
   });
-  [across, up, where].forEach(choice => choice.addEventListener("input", draw));
+  // Whoever wants on one axis the measure of the other exchanges the two.
+  let axes = [across.value, up.value];
+  [across, up].forEach((choice, i) => choice.addEventListener("input", () => {
+    if (across.value === up.value) [up, across][i].value = axes[i];
+    axes = [across.value, up.value];
+    draw();
+  }));
+  where.addEventListener("input", draw);
   [shown, item].forEach(choice => choice.addEventListener("input", settle));
   draw();
 })();

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -73,21 +73,36 @@ def _rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -
     return float(x @ y / size) if size else float("nan")
 
 
+def _first(values: NDArray[np.float64], names: Sequence[str], most: bool) -> str:
+    """Name the point of the smallest or the largest value, and count its equals.
+
+    Examples
+    --------
+    >>> _first(np.array([3.0, 1.0, 3.0]), ["a", "b", "c"], True)
+    'a and 1 more'
+    """
+    best = values.max() if most else values.min()
+    found = np.flatnonzero(values == best)
+    return names[found[0]] + (f" and {len(found) - 1} more" if len(found) > 1 else "")
+
+
 def _sentence(
     values: NDArray[np.float64],
     measures: Sequence[str],
+    most: Sequence[bool],
     names: Sequence[str],
     case: str,
-    rows: NDArray[np.intp],
 ) -> str:
-    """Say what two measures, shape (2, N), make of the points that are shown."""
-    x, y = values[:, rows]
-    agree = _rank_correlation(x, y)
-    least = [names[rows[int(np.argmin(one))]] for one in (x, y)]
+    """Say what two measures, shape (2, N), make of the N points that are shown."""
+    agree = _rank_correlation(*values)
     order = "not to be compared" if np.isnan(agree) else f"{agree:.2f}".replace("-", "−")
+    firsts = [
+        f"{'largest' if own else 'smallest'} value of {measure}: {_first(one, names, own)}"
+        for one, measure, own in zip(values, measures, most, strict=True)
+    ]
     return (
-        f"{len(rows)} networks, {case}. Smallest by {measures[0]}: {least[0]}; by {measures[1]}: "
-        f"{least[1]}. Rank correlation of the two measures: {order}."
+        f"{len(names)} networks, {case}. {firsts[0][:1].upper()}{firsts[0][1:]}; {firsts[1]}. "
+        f"Rank correlation of the two measures: {order}."
     )
 
 
@@ -114,14 +129,17 @@ def scatter_figure(
     up: int = 1,
     start: int = 0,
     shown: int = 0,
+    largest: Collection[str] = (),
 ) -> HTMLFigure:
     """Build a figure in which a reader holds two measures of the same networks side by side.
 
     The reader chooses a measure for each axis, in which case they were taken, and which networks
-    are shown; a slider, or a click, names one. The page says which network each of the two
-    measures puts first, and computes the rank correlation of the two over what is shown
-    (Spearman's, equal values with their mean rank). The axes are logarithmic and keep their ends
-    when networks are hidden. Values are stored with six digits.
+    are shown; a slider, or a click, names one. Whoever chooses for one axis the measure of the
+    other exchanges the two: a measure against itself says nothing. The page says which network has
+    the smallest value of each measure, or the largest where that is the better one, and computes
+    the rank correlation of the two over what is shown (Spearman's, equal values with their mean
+    rank). The axes are logarithmic and keep their ends when networks are hidden. Values are stored
+    with six digits.
 
     Parameters
     ----------
@@ -142,12 +160,14 @@ def scatter_figure(
     alt : str
         Alternative text for the whole figure.
     across, up, start, shown : int, default 0, 1, 0 and 0
-        The measures, the case and the filter (0 is all) at first.
+        The two measures, the case and the filter (0 is all) at first.
+    largest : Collection[str], default ()
+        The measures of which the largest value is the best one, for example an accuracy.
 
     Raises
     ------
     ValueError
-        If shapes or the first state do not fit, or a value is not positive.
+        If shapes, names or the first state do not fit, or a value is not positive.
 
     Examples
     --------
@@ -156,8 +176,8 @@ def scatter_figure(
     ...     [True, False], {}, solid_means=("upright", "turned"), case="along", item="Network",
     ...     alt="Two networks, of which each is the better one by one measure.",
     ... )
-    >>> "Smallest by norm: a; by spread: b" in figure.html
-    False
+    >>> '<option value="1" selected>spread</option>' in figure.html
+    True
     """
     alt = checked_alt(alt)
     count = len(names)
@@ -179,11 +199,25 @@ def scatter_figure(
         if not 0 <= number < most:
             raise ValueError(f"The figure starts at {word} {number}, outside its {most}.")
 
+    if across == up:
+        raise ValueError(f"Both axes start with {words[up]!r}: give them two measures.")
+    if not set(largest) <= set(words):
+        raise ValueError(
+            f"largest names {sorted(set(largest) - set(words))}, but the measures are {words}."
+        )
+
     which = [kinds.index(family) for family in families]
     first = values[[across, up], start]
     ends = [drawing.limits(one) for one in first]
     seen = list(rows.values())[shown]
-    sentence = _sentence(first, [words[across], words[up]], names, cases[start], seen)
+    pair = [words[across], words[up]]
+    sentence = _sentence(
+        first[:, seen],
+        pair,
+        [word in largest for word in pair],
+        [names[i] for i in seen],
+        cases[start],
+    )
     places = [drawing.place(x, y, *ends) for x, y in first.T]
     marks = "".join(
         drawing.mark(which[i], bool(solid[i]), drawing.STILL_COLOURS, places[i]) for i in seen
@@ -192,7 +226,7 @@ def scatter_figure(
         f'<rect x="{drawing.LEFT}" y="{drawing.TOP}" width="{drawing.RIGHT - drawing.LEFT}" '
         f'height="{drawing.BOTTOM - drawing.TOP}" fill="none" stroke="currentColor"/>'
     )
-    labels = [html.escape(words[across]), html.escape(words[up])]
+    labels = [html.escape(word) for word in pair]
     inside = box + drawing.axes(ends[0], ends[1], labels) + marks
     cell = Cell("", f'<g transform="scale({SIDE / drawing.SIDE:.4f})">{inside}</g>', SIDE)
     lines = textwrap.wrap(sentence, _LETTERS_IN_A_LINE)
@@ -205,6 +239,7 @@ def scatter_figure(
         still=still_of([cell], lines, alt),
         data={
             "measures": words,
+            "largest": [word in largest for word in words],
             "cases": list(cases),
             "names": list(names),
             "values": values.tolist(),
