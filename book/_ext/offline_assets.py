@@ -1,17 +1,15 @@
 """Make a built page ask for nothing from outside.
 
-MathJax comes from the installed package ``sphinx-mathjax-offline``, plotly from
-the installed ``plotly``; only the files that a page can ask for are copied into
-``_static`` (nothing of either is committed). The scripts of ``sphinx_thebe``,
-which Jupyter Book always loads and which point to a content network, are
-dropped. The book's own static files are refreshed even when no page changed.
+MathJax comes from the installed package ``sphinx-mathjax-offline`` (see
+``mathjax_parts.py``), plotly from the installed ``plotly`` (nothing of either is
+committed). The scripts of ``sphinx_thebe``, which Jupyter Book always loads and
+which point to a content network, are dropped. The book's own static files are
+refreshed even when no page changed.
 """
 
 from __future__ import annotations
 
-import filecmp
 import importlib.util
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +18,6 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
-
-MATHJAX_FILES = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2", "ui")
 
 
 def package_folder(name: str, advice: str) -> Path:
@@ -57,14 +53,6 @@ def mathjax_folder() -> Path:
 
 def wanted_assets(app: Sphinx) -> Iterator[tuple[Path, str]]:
     """Yield each file to copy and its path below ``_static``."""
-    mathjax = mathjax_folder()
-    for entry in MATHJAX_FILES:
-        root = mathjax / entry
-        if not root.exists():
-            raise ExtensionError(f"sphinx-mathjax-offline holds no {entry}; reinstall it.")
-        for path in [root] if root.is_file() else sorted(root.rglob("*")):
-            if path.is_file():
-                yield path, f"mathjax/{path.relative_to(mathjax).as_posix()}"
     yield package_folder("plotly", "plotly") / "package_data" / "plotly.min.js", "plotly.min.js"
     for folder in app.config.html_static_path:
         root = Path(app.confdir) / folder
@@ -74,21 +62,30 @@ def wanted_assets(app: Sphinx) -> Iterator[tuple[Path, str]]:
                     yield path, path.relative_to(root).as_posix()
 
 
+def write_if_changed(target: Path, content: bytes) -> None:
+    """Write a file of the built site, unless it holds this already.
+
+    Parameters
+    ----------
+    target
+        The file; its folder is made.
+    content
+        What it shall hold.
+    """
+    if target.is_file() and target.read_bytes() == content:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    part.write_bytes(content)
+    part.replace(target)
+
+
 def copy_assets(app: Sphinx, exception: Exception | None) -> None:
     """Copy what is missing or changed into the built site (``build-finished``)."""
     if exception is not None or app.builder.format != "html":
         return
     for source, name in wanted_assets(app):
-        target = Path(app.outdir) / "_static" / name
-        if target.is_file() and filecmp.cmp(source, target, shallow=False):
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-
-
-def use_local_mathjax(app: Sphinx, config: Config) -> None:
-    """Point Sphinx to the local MathJax (``config-inited``)."""
-    config.mathjax_path = "mathjax/tex-chtml.js"
+        write_if_changed(Path(app.outdir) / "_static" / name, source.read_bytes())
 
 
 def silence_thebe(app: Sphinx, config: Config) -> None:
@@ -119,7 +116,6 @@ def drop_thebe_files(
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension."""
-    app.connect("config-inited", use_local_mathjax, priority=100)
     app.connect("config-inited", silence_thebe, priority=950)
     app.connect("html-page-context", drop_thebe_files, priority=900)
     app.connect("build-finished", copy_assets)

@@ -131,7 +131,6 @@ def write_deck(page: Path, folder: Path) -> int:
     title = html.escape(" ".join(BeautifulSoup(chapter, "html.parser").get_text().split()))
     settings = _MATHJAX.search(text)
     mathjax = json.loads(settings[1]) if settings else {}
-    mathjax["options"] = {**mathjax.get("options", {}), "enableMenu": False}
     slow = {**mathjax, "startup": {"typeset": False}}
     plotly = "book-plotly" in text
 

@@ -21,7 +21,8 @@ def interactive(fig: go.Figure, *, alt: str, height: int = 420) -> HTMLFigure:
 
     The output also carries plotly's own description of the figure, which Jupyter and Colab
     draw with the library that they bring. Until a script has drawn it, a still picture stands
-    there, for which every trace must be a scatter of markers or lines. ``height`` is in pixels.
+    there, for which every trace must be a scatter of markers or lines. The library is asked for
+    when the figure is within a window's height of what is seen. ``height`` is in pixels.
     """
     alt = checked_alt(alt)
     spec: Mapping[str, Any] = json.loads(fig.to_json())
