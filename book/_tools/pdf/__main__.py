@@ -99,6 +99,10 @@ def main(options: Namespace) -> Iterable[object]:
         report = print_pages(
             ROOT / SITE, pages, said, ROOT / path, browser, solutions=options.solutions
         )
+    if report.shrunk:
+        print(f"made smaller to fit the paper: {len(report.shrunk)} formulas and tables")
+    if report.loose:
+        print(f"links to places that no page has, now text: {' '.join(report.loose)}")
     print(f"{report.pages} pages: {ROOT / path}", flush=True)
     return []
 

@@ -89,9 +89,10 @@ def _shell(first: Path, static: Path, cover: Cover) -> str:
     )
 
 
-def _print(tab: Any) -> bytes:
+def _print(tab: Any, *, last: bool) -> bytes:
+    """Print; bookmarks and tags, which take longer than all else, only if it may be the last."""
     return bytes(
-        tab.pdf(prefer_css_page_size=True, print_background=True, outline=True, tagged=True)
+        tab.pdf(prefer_css_page_size=True, print_background=True, outline=last, tagged=last)
     )
 
 
@@ -175,8 +176,8 @@ def print_pages(
         loose = tab.evaluate("bookDocument.loose()")
         shrunk = tab.evaluate("bookDocument.typeset()")
         found: dict[str, int] = {}
-        for _ in range(_TRIES):
-            content = _print(tab)
+        for time in range(_TRIES):
+            content = _print(tab, last=time > 0)
             before, found = found, places(content)
             if found == before:
                 break
