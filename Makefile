@@ -1,7 +1,7 @@
 # Two commands do all: `make book` and `make test`. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help doctor preflight book html chapter chapter-new outputs notebooks course quizzes serve lab slides slides-pdf test check unit lint bench compat lock sync clean env env-dev
+.PHONY: help doctor preflight book html chapter chapter-new outputs notebooks course quizzes serve lab slides slides-pdf pdf test check unit lint bench compat lock sync clean env env-dev
 
 VENV ?= .venv
 PYTHON ?= $(shell sh book/_tools/python.sh)
@@ -110,6 +110,9 @@ slides: html  ## slides of a chapter (N=05) or of all, in _build/slides, with no
 
 slides-pdf: html $(DEVELOPERS)  ## the same, printed into a PDF, too; takes a Chromium
 	@$(BIN)/python -m book._tools.slides --pdf $(if $(N),--only "$(N)")
+
+pdf: html $(DEVELOPERS)  ## print the book, or a chapter (N=05), in _build/pdf, SOLUTIONS=1 with solutions; takes a Chromium
+	@$(BIN)/python -m book._tools.pdf $(if $(N),--only "$(N)") $(if $(filter 1 yes,$(SOLUTIONS)),--solutions)
 
 # -- checks
 

@@ -8,14 +8,13 @@ and dark. ``--pdf`` also prints the deck into a PDF, which takes a Chromium.
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from book._tools.browser import chromium
 from book._tools.command import ROOT, CommandError, Option, command, title
 from book._tools.slides.deck import write_deck
 
@@ -39,27 +38,6 @@ def pages(only: str = "", root: Path = ROOT) -> dict[str, Path]:
     if not found:
         raise CommandError(f"{PAGES} holds no page {only or 'of a chapter'}: call `make html`.")
     return {page.name.split("_")[0]: page for page in found}
-
-
-@contextlib.contextmanager
-def chromium() -> Iterator[Any]:
-    """Start the machine's Chromium.
-
-    Raises
-    ------
-    CommandError
-        If there is none.
-    """
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next((found for name in names if (found := shutil.which(name))), None)
-    if program is None:
-        raise CommandError("no Chromium on this machine (apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def print_deck(folder: Path, browser: Any) -> Path:

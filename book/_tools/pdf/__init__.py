@@ -1,0 +1,1 @@
+"""The book, or a chapter of it, as one PDF."""

@@ -1,0 +1,114 @@
+"""Which pages a PDF holds, and on which sheet its links end."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from book._tools.browser import chromium
+from book._tools.command import ROOT, CommandError
+from book._tools.pdf.__main__ import main, target
+from book._tools.pdf.pages import Page, pages_of, printed
+from book._tools.pdf.places import number_of_pages, places
+
+# Pages in a tree of two levels, whose objects are not in the order of the pages; packed data with
+# words of a PDF in it; an escaped name; a destination on no page.
+PDF = b"""%PDF-1.4
+1 0 obj
+<</Type /Page
+/Annots [9 0 R]>>
+endobj
+2 0 obj
+<</Length 22>> stream
+\x00 4 0 obj /Kids [1 0 R]\xff
+endstream
+endobj
+3 0 obj
+<</Type /Page>>
+endobj
+4 0 obj
+<</Type /Page>>
+endobj
+5 0 obj
+<</Type /Pages
+/Count 2
+/Kids [3 0 R 1 0 R]>>
+endobj
+6 0 obj
+<</Type /Pages
+/Count 3
+/Kids [5 0 R 4 0 R]>>
+endobj
+7 0 obj
+<</c05 [1 0 R /XYZ 6 826 0]
+/c05--caf#C3#A9 [4 0 R /XYZ 6 826 0]
+/first [3 0 R /XYZ 6 826 0]
+/lost [2 0 R /XYZ 6 826 0]>>
+endobj
+8 0 obj
+<</Type /Catalog
+/Pages 6 0 R
+/Dests 7 0 R>>
+endobj
+"""
+
+
+def test_a_destination_lies_on_the_page_that_the_tree_says() -> None:
+    assert number_of_pages(PDF) == 3
+    assert places(PDF) == {"first": 1, "c05": 2, "c05--café": 3}
+
+
+@pytest.mark.parametrize("missing", [b"/Type /Catalog", b"/Pages 6 0 R", b"/Dests 7 0 R"])
+def test_a_pdf_of_another_make_is_refused(missing: bytes) -> None:
+    with pytest.raises(CommandError, match="otherwise than known"):
+        places(PDF.replace(missing, b""))
+
+
+def test_the_book_is_printed_with_all_chapters_and_their_companions() -> None:
+    pages = printed(pages_of(ROOT / "_toc.yml"))
+    notebooks = sorted(path.stem for path in (ROOT / "chapters").glob("*.ipynb"))
+    assert [p.document[9:] for p in pages if p.document.startswith("chapters/")] == notebooks
+    names = [page.name for page in pages]
+    assert len(set(names)) == len(names)
+    assert names[0] == "notation"
+    assert names[-1] == "bibliography"
+    assert "claims" not in names
+    for page in pages:
+        assert page.companion == page.name[-1].isalpha() if page.name[1:3].isdigit() else True
+
+
+def test_a_chapter_is_printed_with_its_companions() -> None:
+    pages = pages_of(ROOT / "_toc.yml")
+    assert [page.name for page in printed(pages, "5")] == ["c05", "c05a", "c05b"]
+    assert printed(pages, "05") == printed(pages, "5")
+    assert target(printed(pages, "5"), "5", False).name == "05-isometric-cross-sections.pdf"
+
+
+@pytest.mark.parametrize("number", ["99", "5a", "five", "0"])
+def test_a_number_of_no_chapter_is_refused_in_one_sentence(number: str) -> None:
+    with pytest.raises(CommandError, match=f"{number} is no number of a chapter"):
+        printed(pages_of(ROOT / "_toc.yml"), number)
+
+
+def test_without_a_chromium_one_sentence_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(CommandError, match="no Chromium on this machine"), chromium():
+        pass
+
+
+def test_a_site_that_is_not_built_is_named_before_a_browser_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("book._tools.pdf.__main__.SITE", tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    assert main(["--only", "05"]) == 1
+    assert "call `make html`" in capsys.readouterr().err
+
+
+def test_names_are_of_pages() -> None:
+    assert Page("chapters/05a_folding_proved", "II", True).name == "c05a"
+    assert Page("book/notation", "").name == "notation"
