@@ -1,7 +1,7 @@
 # Two commands do all: `make book` and `make test`. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help doctor preflight book html chapter chapter-new outputs notebooks course quizzes serve lab slides slides-pdf pdf test check unit lint bench compat lock sync clean env env-dev
+.PHONY: help doctor preflight book html chapter chapter-new outputs notebooks course quizzes serve lab slides slides-pdf pdf offline downloads test check unit lint bench compat lock sync clean env env-dev
 
 VENV ?= .venv
 PYTHON ?= $(shell sh book/_tools/python.sh)
@@ -15,6 +15,7 @@ BIN := $(VENV)/bin
 READERS := $(VENV)/.readers$(if $(GPU),-cuda)
 DEVELOPERS := $(VENV)/.developers$(if $(GPU),-cuda)
 INDEX := _build/html/index.html
+TAKEN := _build/pdf/interpreting-equivariant-representations.pdf:_build/offline/interpreting-equivariant-representations.zip
 NB := chapters/*.ipynb
 # The molecules are prepared once on each machine, before a chapter asks for them.
 DATA := $(BIN)/python -m book._tools.data
@@ -113,6 +114,14 @@ slides-pdf: html $(DEVELOPERS)  ## the same, printed into a PDF, too; takes a Ch
 
 pdf: html $(DEVELOPERS)  ## print the book, or a chapter (N=05), in _build/pdf, SOLUTIONS=1 with solutions; takes a Chromium
 	@$(BIN)/python -m book._tools.pdf $(if $(N),--only "$(N)") $(if $(filter 1 yes,$(SOLUTIONS)),--solutions)
+
+offline: html  ## one zip of the site, which opens from a file manager, in _build/offline
+	@$(BIN)/python -m book._tools.offline
+
+downloads: offline pdf  ## the site with the zip and the PDF on it, linked in the foot of each page
+	@echo "== building the site with what a reader can take along"
+	@BOOK_DOWNLOADS="$(TAKEN)" $(SPHINX)
+	@echo "The book is ready: $$PWD/$(INDEX)"
 
 # -- checks
 

@@ -226,8 +226,7 @@ class ClaimsTable(SphinxDirective):
             link["reftitle"] = "To the cell that reports it"
             where = nodes.inline("", f"page {page_name(docname)}", classes=["claim-page"])
             value = [link, nodes.Text(" "), where]
-        seeds = nodes.abbreviation("", seeds_in_words(claim.seeds), explanation=claim.seeds)
-        return self.row([first, value, [nodes.Text(band(claim))], [seeds]])
+        return self.row([first, value, [nodes.Text(band(claim))], seeds_of(claim)])
 
     def row(self, cells: list[list[nodes.Node]]) -> nodes.row:
         """Return a table row."""
@@ -244,6 +243,15 @@ class ClaimsTable(SphinxDirective):
         """Parse inline MyST."""
         parsed, messages = self.state.inline_text(text, self.lineno)
         return [*parsed, *messages]
+
+
+def seeds_of(claim: Claim) -> list[nodes.Node]:
+    """Say what was drawn or trained in words, and then by the seeds where the words have none."""
+    words = seeds_in_words(claim.seeds)
+    said: list[nodes.Node] = [nodes.Text(words)]
+    if words != claim.seeds and re.search(r"\d", claim.seeds):
+        said += [nodes.Text(" "), nodes.inline("", claim.seeds, classes=["claim-seeds"])]
+    return said
 
 
 def written(text: str) -> str:
@@ -305,7 +313,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-resolved", resolve)
     return {
         "version": "1",
-        "env_version": 2,
+        "env_version": 3,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }

@@ -49,13 +49,6 @@ document.addEventListener("DOMContentLoaded", () => {
     own.remove();
     folds.set(cell, shared);
   });
-  // Who follows a link to a cell wants to see its code.
-  const unfold = () => {
-    const cell = document.getElementById(decodeURIComponent(window.location.hash.slice(1)));
-    folds.get(cell?.closest("div.cell.tag_hide-input"))?.setAttribute("open", "");
-  };
-  unfold();
-  window.addEventListener("hashchange", unfold);
 
   // Works in the bibliography are items of its list.
   document.querySelectorAll(".citation-list > .citation").forEach((work) => {

@@ -70,7 +70,8 @@ DOCUMENTS = toc_documents(ROOT / "_toc.yml")
 
 def build(source: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Build the book in a folder as the Makefile does."""
-    inherited = {k: v for k, v in os.environ.items() if k not in ("BOOK_EXECUTED", "BOOK_PARTIAL")}
+    own = ("BOOK_EXECUTED", "BOOK_PARTIAL", "BOOK_DOWNLOADS")
+    inherited = {k: v for k, v in os.environ.items() if k not in own}
     return subprocess.run(
         [
             str(Path(sys.executable).parent / "jupyter-book"),

@@ -21,8 +21,11 @@ import project_address
 import pytest
 import repository_address
 import yaml
+from site_checks import broken_links
 from site_tools import ROOT, build
 from sphinx.errors import ExtensionError
+
+from book._tools.offline import files_of
 
 CHAPTER = "07_small"
 
@@ -137,7 +140,17 @@ def test_small_book_shows_committed_then_executed_then_committed_outputs(small: 
     (executed / f"{CHAPTER}.ipynb").write_text(
         json.dumps(notebook("the executed output", "7.0e-01")), encoding="utf-8"
     )
-    succeed(small, BOOK_EXECUTED="_build/executed")
+    (small / "book.pdf").write_bytes(bytes(1_600_000))
+    (small / "book.zip").write_bytes(bytes(2_400_000))
+    succeed(small, BOOK_EXECUTED="_build/executed", BOOK_DOWNLOADS="book.pdf:book.zip")
+    html = small / "_build" / "html"
+    assert (html / "downloads" / "book.pdf").stat().st_size == 1_600_000
+    for name, to in ((f"chapters/{CHAPTER}", "../"), ("search", "")):
+        foot = (html / f"{name}.html").read_text(encoding="utf-8")
+        assert f'<a href="{to}downloads/book.pdf">PDF (2 MB)</a> · ' in foot
+        assert f'<a href="{to}downloads/book.zip">offline copy (zip, 2 MB)</a></p>' in foot
+    assert broken_links(html) == []
+    assert "downloads/" not in "".join(map(str, files_of(html).values()))
     chapter = page(small, f"chapters/{CHAPTER}")
     assert "the executed output" in chapter
     assert "the committed output" not in chapter
@@ -146,6 +159,9 @@ def test_small_book_shows_committed_then_executed_then_committed_outputs(small: 
     succeed(small)
     assert "the committed output" in page(small, f"chapters/{CHAPTER}")
     assert "0.6125" in page(small, "book/claims")
+    assert not (html / "downloads").exists()
+    assert "Take it along" not in (html / f"chapters/{CHAPTER}.html").read_text(encoding="utf-8")
+    assert broken_links(html) == []
 
 
 @pytest.mark.slow

@@ -159,7 +159,11 @@ def jobs() -> dict[str, dict]:
     return found
 
 
-RIGHTS = {"publish.deploy": {"pages", "id-token"}, "publish.notebooks": {"contents"}}
+RIGHTS = {
+    "publish.deploy": {"pages", "id-token"},
+    "publish.notebooks": {"contents"},
+    "publish.release": {"contents"},
+}
 
 
 def test_the_job_that_runs_notebooks_can_write_nothing():
@@ -168,9 +172,9 @@ def test_the_job_that_runs_notebooks_can_write_nothing():
         assert writes == RIGHTS.get(name, set()), name
         if not writes:
             continue
-        # A job that may write runs git and tar, and nothing that lies in the repository.
+        # A job that may write runs git, gh and tar, and nothing that lies in the repository.
         lines = [line for step in job["steps"] for line in step.get("run", "").splitlines()]
-        assert {line.split()[0] for line in lines} <= {"git", "tar"}, name
+        assert {line.split()[0] for line in lines} <= {"git", "gh", "tar"}, name
 
 
 def test_the_workflow_pushes_where_the_buttons_lead():
@@ -181,6 +185,27 @@ def test_the_workflow_pushes_where_the_buttons_lead():
         if "make book" in step.get("run", "")
     ]
     assert f"HEAD:refs/heads/{branch}" in str(workflow["notebooks"])
+
+
+def test_the_pages_and_the_branch_are_those_of_a_branch_and_a_release_that_of_a_tag():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/publish.yml").read_text())
+    assert workflow[True]["push"]["tags"] == ["v*"]  # YAML reads the key "on" so
+    jobs = workflow["jobs"]
+    assert "if" not in jobs["build"]
+    kinds = {name: job["if"] for name, job in jobs.items() if name != "build"}
+    assert kinds == {
+        "deploy": "github.ref_type == 'branch'",
+        "notebooks": "github.ref_type == 'branch'",
+        "release": "github.ref_type == 'tag'",
+    }
+    (steps,) = [step["run"] for step in jobs["release"]["steps"] if "run" in step]
+    assert "downloads/* utils/checkpoints/* " in steps
+    checkpoints = list((ROOT / "utils" / "checkpoints").iterdir())
+    assert all(path.is_file() for path in checkpoints), "an asset is a file"
+    assert ROOT / "utils" / "checkpoints" / "manifests.json" in checkpoints
+    # What is uploaded is what the site offers, made of the chapters that were executed for it.
+    runs = {step["run"]: step.get("env", {}) for step in jobs["build"]["steps"] if "run" in step}
+    assert runs["make downloads"] == runs["make book"] | {"BOOK_EXECUTED": "_build/executed"}
 
 
 def test_actions_are_pinned_by_commit():

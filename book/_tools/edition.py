@@ -1,0 +1,89 @@
+"""Say which edition of the book this is: its version, and the commit that it was built from."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tomllib
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from book._tools.command import ROOT
+
+__all__ = ["Edition", "edition"]
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What tells one copy of the book from another.
+
+    Attributes
+    ----------
+    version : str
+        The version in ``pyproject.toml``.
+    day : datetime.date or None
+        The day of the commit, or that of ``SOURCE_DATE_EPOCH``; None if neither is known.
+    commit : str
+        The first twelve digits of the commit; empty where the book is no clone.
+    changed : bool
+        Whether files differ from that commit.
+    """
+
+    version: str
+    day: date | None = None
+    commit: str = ""
+    changed: bool = False
+
+    def __str__(self) -> str:
+        """Say it in one line.
+
+        Examples
+        --------
+        >>> str(Edition("0.1.0", date(2026, 11, 30), "0123456789ab"))
+        'Version 0.1.0 of 2026-11-30, commit 0123456789ab'
+        >>> str(Edition("0.1.0"))
+        'Version 0.1.0'
+        """
+        day = f" of {self.day.isoformat()}" if self.day else ""
+        changed = " with changes" if self.changed else ""
+        return f"Version {self.version}{day}" + (
+            f", commit {self.commit}{changed}" if self.commit else ""
+        )
+
+
+def edition(root: Path = ROOT) -> Edition:
+    """Find the edition of the copy of the book in a folder.
+
+    Nothing of it changes from one day to the next, so that what is made of the same book is the
+    same.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The folder that holds ``pyproject.toml``. A repository further up is not asked.
+
+    Returns
+    -------
+    Edition
+        The edition.
+    """
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    commit, _, stamp = _git(root, "log", "-1", "--format=%H %ct").partition(" ")
+    changed = bool(commit and _git(root, "status", "--porcelain", "--untracked-files=no"))
+    stamp = os.environ.get("SOURCE_DATE_EPOCH", "").strip() or stamp
+    day = datetime.fromtimestamp(int(stamp), UTC).date() if stamp.isdigit() else None
+    return Edition(project["version"], day, commit[:12], changed)
+
+
+def _git(root: Path, *arguments: str) -> str:
+    """Ask git, or say nothing where there is none."""
+    if not (root / ".git").exists():
+        return ""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
+        )
+    except OSError:  # git is not installed
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,89 @@
+"""A number is followed from the prose to its claim, to its cell, and back, in three clicks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from site_tools import DESKTOP, PHONE, Visit
+
+from utils.claims import read_ledger
+
+FOLLOWED = [
+    # A chapter, a number of it and a window: the first claim of a cell, a later one of a cell
+    # whose code shares the fold of another cell, and a cell without a fold of its own.
+    ("05_isometric_cross_sections", "fold-against-group", DESKTOP),
+    ("09_reading_the_molecular_latent_space", "mol-probe-spread-gap", PHONE),
+    ("14_learned_equivariance", "learned-opening-logits", DESKTOP),
+]
+# Settled: formulas are set, and the window has stopped moving.
+STILL = """async () => {
+  if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
+  for (let last = null; last !== window.scrollY; ) {
+    last = window.scrollY;
+    await new Promise(go => setTimeout(go, 150));
+  }
+}"""
+IN_SIGHT = """(element) => {
+  const box = element.getBoundingClientRect();
+  const header = document.querySelector(".bd-header-article").getBoundingClientRect();
+  return box.height > 0 && box.top >= Math.max(0, header.bottom) && box.top < innerHeight / 2;
+}"""
+"""Whether the top of an element is seen, in the upper half of the window, below the header."""
+
+PAINTED = "(element) => getComputedStyle(element).backgroundColor !== 'rgba(0, 0, 0, 0)'"
+
+
+def arrived(page: Any, address: str) -> None:
+    """Wait until a click has led to an address and the page lies still."""
+    page.wait_for_url(address)
+    page.wait_for_load_state("load")
+    page.evaluate(STILL)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("chapter", "claim", "size"), FOLLOWED, ids=["05", "09", "14"])
+def test_from_a_number_to_its_claim_to_its_cell_and_back(
+    site: Path,
+    serve: Callable[[Path], str],
+    visit: Visit,
+    chapter: str,
+    claim: str,
+    size: dict[str, int],
+) -> None:
+    page = visit.tab
+    page.set_viewport_size(size)
+    visit.open(f"{serve(site)}chapters/{chapter}.html")
+    number = page.locator(f"a.claim-number[href$='#claim-{claim}']").first
+    said = number.inner_text()
+
+    number.click()
+    arrived(page, f"**/book/claims.html#claim-{claim}")
+    row = page.locator(f"tr:has(#claim-{claim})")
+    assert row.evaluate(IN_SIGHT)
+    assert row.locator("td").first.evaluate(PAINTED), "the row is not marked"
+    seeds = row.locator("td:nth-child(4) .claim-seeds")
+    assert seeds.is_visible()
+    assert seeds.inner_text() == read_ledger()[claim].seeds
+    found = row.locator("td:nth-child(2) a")
+
+    found.click()
+    arrived(page, f"**/chapters/{chapter}.html#cell-of-{claim}")
+    cell = page.locator(".cell-followed")
+    assert cell.count() == 1
+    assert cell.evaluate(IN_SIGHT)
+    assert claim in cell.inner_text(), "another cell is marked"
+    assert cell.get_by_role("link", name="the claim", exact=True).get_attribute("href") == (
+        f"../book/claims.html#claim-{claim}"
+    )
+
+    cell.get_by_role("link", name="the number in the text").click()
+    page.evaluate(STILL)
+    assert page.url.endswith(f"{chapter}.html#number-of-{claim}")
+    assert number.inner_text() == said
+    assert number.evaluate(IN_SIGHT)
+    assert number.evaluate(PAINTED), "the number is not marked"
+    assert cell.count() == 0
+    assert visit.errors == []
