@@ -224,6 +224,9 @@ def test_every_state_is_what_the_library_says(
     cone.drag(cone.v, (1.2, 72))
     cone.v = (1.2, 72)
     cone.check("v itself", "crosses the cut")
+    assert not angle.is_visible(), "what a drag does as well is folded"
+    cone.tab.locator("summary").focus()
+    cone.tab.keyboard.press("Enter")
     angle.focus()
     for _ in range(5):
         angle.press("ArrowRight")

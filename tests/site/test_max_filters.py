@@ -13,8 +13,9 @@ import pytest
 import torch
 from site_tools import Visit
 
-from utils.groups import CyclicShifts
+from utils.groups import CyclicShifts, Representation, cyclic, reflection_group
 from utils.plots import HTMLFigure, max_filters_figure
+from utils.projections import chamber_fold
 from utils.projections.random import DrawnCodes, _shifted, random_max_filter
 from utils.quotient import quotient_distance
 
@@ -29,6 +30,7 @@ SHOWN = """(root) => {
   return {
     said: root.querySelector("output").textContent,
     plane: root.querySelector(".book-plane").getAttribute("aria-label"),
+    mirrors: root.querySelector(".book-mirrors").getAttribute("d"),
     chart: root.querySelector(".book-chart").getAttribute("aria-label"),
     lines: all(".book-level path").map((e) => e.getAttribute("d")),
     dots: places(all(".book-orbits circle")),
@@ -48,10 +50,18 @@ def polar(angle: float, length: float = 1.0) -> np.ndarray:
     return length * np.array([np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))])
 
 
-def turned(z: np.ndarray, order: int) -> np.ndarray:
-    """The orbit of a point of the plane, shape (order, 2)."""
-    return np.array([np.array([[c, -s], [s, c]]) @ z for c, s in (
-        polar(360 * g / order) for g in range(order))])  # fmt: skip
+@functools.cache
+def action(order: int, mirrored: bool) -> Representation:
+    """C_n, or D_n made of two mirrors by the library, as it moves the plane."""
+    if mirrored:
+        return reflection_group(np.array([polar(90), polar(90 + 180 / order)]))
+    c, s = polar(360 / order * np.arange(order))
+    return Representation(cyclic(order), np.array([[c, -s], [s, c]]).transpose(2, 0, 1))
+
+
+def turned(z: np.ndarray, order: int, mirrored: bool = False) -> np.ndarray:
+    """The orbit of a point of the plane."""
+    return action(order, mirrored).matrices @ z
 
 
 def rows(points: np.ndarray, order: int) -> torch.Tensor:
@@ -61,23 +71,32 @@ def rows(points: np.ndarray, order: int) -> torch.Tensor:
     return torch.tensor(np.atleast_2d(points) @ basis)[:, None]
 
 
-def filter_values(z: np.ndarray, templates: np.ndarray, order: int) -> np.ndarray:
+def filter_values(
+    z: np.ndarray, templates: np.ndarray, order: int, mirrored: bool = False
+) -> np.ndarray:
+    if mirrored:  # by brute force
+        moves = action(order, True).matrices
+        return np.einsum("mi,gij,bj->bmg", templates, moves, np.atleast_2d(z)).max(axis=2)
     drawn = DrawnCodes(CyclicShifts(order), (1, order), rows(templates, order))
     return random_max_filter.__wrapped__(rows(z, order), _shifted(drawn)).numpy()
 
 
-def orbit_distance(x: np.ndarray, y: np.ndarray, order: int) -> np.ndarray:
+def orbit_distance(x: np.ndarray, y: np.ndarray, order: int, mirrored: bool = False) -> np.ndarray:
+    if mirrored:
+        pair = (torch.tensor(np.atleast_2d(one)) for one in (x, y))
+        return quotient_distance(*pair, action(order, True)).numpy()
     return quotient_distance(rows(x, order), rows(y, order), CyclicShifts(order)).numpy()
 
 
 @functools.cache
-def grid(order: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def grid(order: int, mirrored: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The pairs over which the figure says that it measures, and how far their orbits are apart."""
-    units = np.array([polar(360 * i / (48 * order)) for i in range(48)])
+    last = 180 / order if mirrored else 47 / 48 * 360 / order
+    units = polar(np.linspace(0, last, 48)).T
     i, j, k = np.indices((48, 48, 13)).reshape(3, -1)
     once = (k < 12) | (i < j)
     x, y = units[i[once]], units[j[once]] * (k[once, None] + 4) / 16
-    return x, y, orbit_distance(x, y, order)
+    return x, y, orbit_distance(x, y, order, mirrored)
 
 
 class Filters:
@@ -87,19 +106,24 @@ class Filters:
         self.templates = np.array([polar(0), polar(35), polar(62)])
         length = 1.15 * np.cos(np.deg2rad(10)) / np.cos(np.deg2rad(35))
         self.codes = np.array([polar(100, 1.15), polar(215, length)])  # on one square
-        self.order, self.shown, self.tested = 4, 1, 0
-        self.tab = opened(max_filters_figure(self.templates, self.codes, alt=ALT))
+        self.order, self.mirrored, self.shown, self.tested = 4, False, 1, 0
+        figure = max_filters_figure(self.templates, self.codes, mirrors=(4, 3), alt=ALT)
+        self.tab = opened(figure)
         self.root = self.tab.locator("[data-interactive]")
+
+    @property
+    def group(self) -> tuple[int, bool]:
+        return self.order, self.mirrored
 
     def check(self) -> dict[str, Any]:
         """Compare everything that is shown."""
         shown = self.root.evaluate(SHOWN)
         own = self.templates[: self.shown]
-        found = filter_values(self.codes, own, self.order)
-        apart = orbit_distance(self.codes[:1], self.codes[1:], self.order)[0]
+        found = filter_values(self.codes, own, *self.group)
+        apart = orbit_distance(self.codes[:1], self.codes[1:], *self.group)[0]
         gap = np.linalg.norm(found[0] - found[1])
-        x, y, between = grid(self.order)
-        gaps = filter_values(x, own, self.order) - filter_values(y, own, self.order)
+        x, y, between = grid(*self.group)
+        gaps = filter_values(x, own, *self.group) - filter_values(y, own, *self.group)
         ratios = np.linalg.norm(gaps, axis=1) / between
         least, most = ratios.min(), ratios.max()
 
@@ -136,19 +160,27 @@ class Filters:
         for k, line in enumerate(shown["lines"]):
             corners = np.array([[float(v) for v in p.split()] for p in line[1:-1].split("L")])
             plane = (corners - 120) / SCALE * (1, -1)
-            assert len(corners) == self.order
+            assert len(corners) == (1 + self.mirrored) * self.order
             middles = (plane + np.roll(plane, -1, axis=0)) / 2
-            there = filter_values(np.concatenate([plane, middles]), own[k : k + 1], self.order)
+            there = filter_values(np.concatenate([plane, middles]), own[k : k + 1], *self.group)
             np.testing.assert_allclose(there, found[0, k], atol=0.003)
         assert len(shown["lines"]) == self.shown
-        orbits = np.concatenate([turned(z, self.order)[::-1] for z in self.codes])
+        orbits = np.concatenate([turned(z, *self.group)[::-1] for z in self.codes])
         dots, places = np.sort(shown["dots"], axis=0), 120 + SCALE * orbits * (1, -1)
         np.testing.assert_allclose(dots, np.sort(places, axis=0), atol=0.06)
         words = [f"a at {self.words(0)}", f"b at {self.words(1)}"]
         words += [f"template {k + 1} at {self.words(k + 2)}" for k in range(self.shown)]
+        mirrors = f" and {self.order} mirrors" * self.mirrored
         assert shown["plane"] == (
-            f"The plane with the turns by {360 / self.order:g}°. {'; '.join(words)}."
+            f"The plane with the turns by {360 / self.order:g}°{mirrors}. {'; '.join(words)}."
         )
+        ends = np.array(re.findall(r"([-\d.]+) ([-\d.]+)", shown["mirrors"]), dtype=float)
+        assert len(ends) == 2 * self.order * self.mirrored
+        if self.mirrored:  # each of them leaves both its ends in place
+            sides = ((ends - 120) * (1, -1)).reshape(-1, 2, 2)
+            kept = action(*self.group).matrices[:, None, None] @ sides[None, ..., None]
+            still = np.abs(kept[..., 0] - sides).max(axis=(2, 3)) < 0.2
+            np.testing.assert_array_equal(still.sum(axis=0), 2)  # the identity, and one more
         assert shown["dials"] == shown["spoken"]
         chosen = int(self.tab.locator("select").nth(1).input_value())
         assert ", length ".join(shown["dials"]) == self.words(chosen)
@@ -222,6 +254,14 @@ def test_filters_say_what_the_library_says(
     for filters.order in (3, 5):
         order.select_option(str(filters.order))
         filters.check()
+    for filters.order in (4, 3):
+        filters.mirrored = True
+        order.select_option(f"{filters.order}m")
+        filters.check()
+    filters.mirrored, filters.order = False, 5
+    order.select_option("5")
+    filters.tab.locator("summary").focus()
+    filters.tab.keyboard.press("Enter")  # the dials are folded, and opened by keyboard too
     turn, length = (filters.tab.locator(".book-dial input").nth(k) for k in (0, 1))
     turn.focus()
     for _ in range(3):
@@ -241,6 +281,40 @@ def test_filters_say_what_the_library_says(
     assert filters.tab.locator("select").nth(1).input_value() == "1"
     filters.check()
     assert filters.tested >= 10
+    assert visit.errors == []
+
+
+def test_with_mirrors_two_filters_tell_all_orbits_apart(
+    opened: Callable[[HTMLFigure], Any], visit: Visit
+) -> None:
+    filters = Filters(opened)
+    filters.more()
+    twin = filters.twin()  # turns alone leave the values of the two orbits equal
+    filters.drag(1, twin + np.array([0.02, -0.02]), lies=twin)
+    assert "not told apart" in filters.check()["said"]
+    filters.tab.locator("select").first.select_option("4m")
+    filters.mirrored = True
+    said = filters.check()["said"]
+    assert said.startswith("a and b lie in one orbit") or "not told apart" not in said
+    # Folded, templates and codes have the filters as scalar products: a matrix, whose singular
+    # values are the best constants. The measured bracket comes near both from within.
+    fold = chamber_fold(np.array([polar(90), polar(135)]), inside=polar(67.5))
+    folded = fold(torch.tensor(filters.templates[:2])).numpy()
+    found = filter_values(filters.codes, filters.templates[:2], 4, True)
+    codes = fold(torch.tensor(filters.codes)).numpy()
+    np.testing.assert_allclose(found, codes @ folded.T, atol=1e-9)
+    low, wide = filters.root.evaluate(SHOWN)["bar"]
+    most, least = np.linalg.svd(folded, compute_uv=False)
+    assert least - 0.002 <= (low - 36) / 83 <= least + 0.02
+    assert most - 0.02 <= (low + wide - 36) / 83 <= most + 0.002
+    # A template may lie on a mirror, and a code may: two copies of each meet.
+    filters.drag(2, polar(45))
+    filters.drag(0, polar(135, 0.8))
+    filters.check()
+    # A mirror image is caught by the orbit.
+    z = filters.codes[0] * (1, -1)
+    filters.drag(1, z + np.array([0.02, 0.02]), lies=z)
+    assert filters.check()["said"].startswith("a and b lie in one orbit")
     assert visit.errors == []
 
 

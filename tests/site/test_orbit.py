@@ -215,6 +215,9 @@ def test_orbits_stabilizers_and_counts_are_the_librarys_in_every_state(
     figure.check(30, 0)
     figure.drag(120 - 110, 120 + 2)  # out of the disc, near a mirror
     figure.check(180, 100)
+    assert not figure.tab.locator("[id$=-degrees]").is_visible(), "what a drag does is folded"
+    figure.tab.locator("summary").focus()
+    figure.tab.keyboard.press("Enter")
     figure.dial("degrees", "ArrowLeft", "ArrowLeft")
     figure.dial("distance", "PageDown", "ArrowLeft")
     shown = figure.check(174, 85)

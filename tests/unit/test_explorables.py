@@ -119,6 +119,7 @@ def test_every_figure_that_moves_has_its_files_and_is_met_in_a_chapter() -> None
         assert (folder / "figure.js").is_file()
         _, style = assembled(folder, EXPLORABLES)
         assert bool(style) is ("$style" in template(folder))
+        assert (".book-by-key" in style) is ("book-by-key" in template(folder))
         assert any(slots(folder, markup) for _, markup in STORED), folder.name
 
 
@@ -349,7 +350,7 @@ WORDS = {
     "turning": ["shift, digit 7, 1 place", "by 0.250 of the variance", "the drawing", "code"],
     "orbit": ["2 points in the orbit; 2 elements", "the mirror at 90°", "all 4 elements", "mean 3"],
     "bars": ["a: slope x 0.20, y 0.000; error 3.00. Kept: y.", "at: field 1"],
-    "scatter": ["Smallest by norm: one;", "measures: −1.00."],
+    "scatter": ["smallest value of spread: three.", "measures: −1.00."],
     "slider": ["black", "way", "angle: 1°"],
     "choice": ["raw", "error: 3 %"],
     "fold": ["90°: 2 mirrors (A₁ × A₁) or 4 turns", "1 for z, 2 for w", "are 2.59 apart", "jump"],

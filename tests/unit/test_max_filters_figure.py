@@ -154,6 +154,10 @@ def test_what_is_stored_is_what_was_given():
     assert data["pairs"] == f"{pairs():,}"
     assert '<option value="4" selected>90°, C₄</option>' in figure.html
     assert len(figure.html) < 60_000
+    with_mirrors = max_filters_figure(THREE, codes, mirrors=(4, 3), alt=ALT)
+    assert '<option value="4m">90° and mirrors, D₄</option>' in with_mirrors.html
+    assert '<option value="3m">120° and mirrors, D₃</option>' in with_mirrors.html
+    assert "mirrors, D" not in figure.html
     again = max_filters_figure(THREE, codes, alt=ALT)
     assert again.html == figure.html
 
@@ -174,7 +178,8 @@ GOOD = {"templates": THREE, "codes": [polar(100), polar(215)], "alt": ALT}
         ({"codes": [[1.0, 0.0]]}, "but got 3 and 1"),
         ({"shown": 4}, "At first 4 templates are shown, but there are 3"),
         ({"shown": 0}, "At first 0 templates"),
-        ({"order": 6}, r"orders are \[3, 4, 5\] and the first is 6"),
+        ({"order": 6}, r"orders are \[3, 4, 5\], the first is 6"),
+        ({"mirrors": (2, 4)}, r"those with mirrors are \[2, 4\]: give whole numbers from 3"),
         ({"order": 2, "orders": (2, 3)}, "whole numbers from 3 to 8"),
         ({"orders": ()}, r"orders are \[\]"),
         ({"alt": ""}, "lt"),

@@ -3,7 +3,8 @@
 The folder of such a figure holds ``figure.html``, the markup with slots in the manner of
 :class:`string.Template`; ``figure.js``, the script, which finds its figure by the identifier
 ``"ID"``; and ``figure.css``, if the figure has a style of its own. A script that calls
-``bookFigure("ID")`` is given ``parts.js`` and ``parts.css``, what the figures share.
+``bookFigure("ID")`` is given ``parts.js`` and ``parts.css``, what the figures share; markup with
+an element of class ``book-by-key`` is given ``by_key.css``.
 """
 
 from __future__ import annotations
@@ -51,11 +52,13 @@ def assembled(folder: Traversable, shared: Traversable) -> tuple[str, str]:
     Parameters
     ----------
     folder : Traversable
-        The folder of the figure, with ``figure.js`` and perhaps ``figure.css``.
+        The folder of the figure, with ``figure.js``, ``figure.html`` and perhaps ``figure.css``.
     shared : Traversable
-        The folder with ``parts.js`` and ``parts.css``.
+        The folder with ``parts.js``, ``parts.css`` and ``by_key.css``.
     """
     script, style = _read(folder / "figure.js"), _read(folder / "figure.css")
+    if "book-by-key" in _read(folder / "figure.html"):
+        style = _read(shared / "by_key.css") + style
     if "bookFigure(" in script:
         script, style = _read(shared / "parts.js") + script, _read(shared / "parts.css") + style
     return script, style

@@ -3,17 +3,25 @@
   const plane = find(".book-plane"), chart = find(".book-chart"), said = find("output");
   const [choice, chosen] = all("select"), [more, fewer] = all("input[type='button']");
   const {same, step} = spec, scale = spec.side / (2 * spec.reach), degree = Math.PI / 180;
-  const paper = "var(--book-paper, #fff)", most = Math.max(...[...choice.options].map(o => o.value));
+  const paper = "var(--book-paper, #fff)", mirrors = find(".book-mirrors");
+  // A group: how many turns it has, and whether it has as many mirrors, the first one level.
+  const groups = [...choice.options].map(({value}) => (
+    {turns: parseInt(value, 10), mirrored: value.endsWith("m")}));
+  const most = Math.max(...groups.map(({turns, mirrored}) => (mirrored ? 2 : 1) * turns));
   // a, b and the templates: where each is, and where its dials stand, in degrees and steps.
   const places = [...spec.codes, ...spec.templates].map(z => [...z]);
   const turnOf = z => (Math.round(Math.atan2(z[1], z[0]) / degree) + 360) % 360;
   const dialled = places.map(z => [turnOf(z), Math.round(Math.hypot(...z) / step)]);
   let shown = spec.shown;
 
-  const order = () => Number(choice.value);
+  const group = () => groups[choice.selectedIndex];
   const turned = ([x, y], angle) => [
     x * Math.cos(angle) - y * Math.sin(angle), x * Math.sin(angle) + y * Math.cos(angle)];
-  const orbit = z => [...Array(order()).keys()].map(g => turned(z, 2 * Math.PI * g / order()));
+  const orbit = z => {
+    const {turns, mirrored} = group();
+    return (mirrored ? [z, [z[0], -z[1]]] : [z]).flatMap(own => [...Array(turns).keys()].map(
+      g => turned(own, 2 * Math.PI * g / turns)));
+  };
   const dot = (v, w) => v[0] * w[0] + v[1] * w[1];
   const gap = (v, w) => Math.hypot(...v.map((x, i) => x - w[i]));
   const templates = () => places.slice(2, 2 + shown);
@@ -23,10 +31,13 @@
 
   // The smallest and the largest ratio over the pairs of a fixed grid: see _filters.py.
   const bracket = () => {
-    const n = order(), count = spec.directions, sector = 2 * Math.PI / n;
-    const found = [...Array(count).keys()].map(i => values(turned([1, 0], sector * i / count)));
+    const {turns, mirrored} = group(), count = spec.directions;
+    // Directions within one turn, and how far the nearest copies of two are apart: around a cone,
+    // or with mirrors within a wedge from mirror to mirror.
+    const by = mirrored ? Math.PI / turns / (count - 1) : 2 * Math.PI / turns / count;
+    const found = [...Array(count).keys()].map(i => values(turned([1, 0], by * i)));
     const near = [...Array(count).keys()].map(
-      i => Math.cos(sector * Math.min(i, count - i) / count));
+      i => Math.cos(by * (mirrored ? i : Math.min(i, count - i))));
     let least = Infinity, largest = 0;
     for (const r of spec.lengths) for (let i = 0; i < count; i += 1) {
       for (let j = r < 1 ? 0 : i + 1; j < count; j += 1) {
@@ -75,9 +86,14 @@
     return path([[0, 0], tip]) + path([[back[0] - .06 * v, back[1] + .06 * u], tip,
       [back[0] + .06 * v, back[1] - .06 * u]]);
   };
+  // The polygon on which a filter has a value: its sides are perpendicular to the copies of w.
   const corners = (w, value) => {
-    const n = order(), far = value / (dot(w, w) * Math.cos(Math.PI / n));
-    return orbit(turned(w.map(x => far * x), Math.PI / n));
+    const round = 2 * Math.PI, ways = orbit(w).map(([x, y]) => (Math.atan2(y, x) + round) % round)
+      .toSorted((a, b) => a - b);
+    return ways.map((way, i) => {
+      const half = ((ways[i + 1] ?? ways[0] + round) - way) / 2;
+      return turned([value / (Math.hypot(...w) * Math.cos(half)), 0], way + half);
+    });
   };
   const along = (x, [left, right, top]) => left
     + (right - left) * Math.min(1, Math.max(0, x / top));
@@ -135,7 +151,7 @@
   let measured = "", limits = [0, 0];
   const show = () => {
     const [a, b] = places, found = [values(a), values(b)];
-    const now = JSON.stringify([order(), templates()]);
+    const {turns, mirrored} = group(), now = JSON.stringify([choice.value, templates()]);
     if (now !== measured) {
       limits = bracket();
       measured = now;
@@ -152,12 +168,16 @@
       row.dots.forEach((circle, c) => set(circle, {cx: short(along(found[c][k], spec.strip))}));
       row.values.forEach((number, c) => { number.textContent = written(found[c][k]); });
     });
-    dots.forEach((circles, c) => circles.forEach((circle, i) => {
-      const g = most - 1 - i;
-      hide(circle, g >= order());
-      const [cx, cy] = at(turned(places[c], 2 * Math.PI * g / order())).map(short);
-      set(circle, {cx, cy});
-    }));
+    set(mirrors, {d: mirrored ? [...Array(turns).keys()].map(k => path([0, 1].map(
+      end => turned([spec.reach, 0], Math.PI * (k / turns + end))))).join("") : ""});
+    dots.forEach((circles, c) => {
+      const copies = orbit(places[c]);
+      circles.forEach((circle, i) => {
+        const g = most - 1 - i, [cx, cy] = at(copies[g] ?? places[c]).map(short);
+        hide(circle, g >= copies.length);
+        set(circle, {cx, cy});
+      });
+    });
     places.forEach((z, i) => {
       const r = Math.hypot(...z), beside = [.6 * z[0] + .13 * z[1] / r, .6 * z[1] - .13 * z[0] / r];
       const [x, y] = at(i < 2 ? z : beside);
@@ -180,8 +200,8 @@
 
     const words = sentence(apart, far, ratio, limits);
     if (said.textContent !== words) said.textContent = words;
-    plane.setAttribute("aria-label", `The plane with the turns by ${360 / order()}\u00b0. a at `
-      + `${polar(a)}; b at ${polar(b)}; ${templates().map(
+    plane.setAttribute("aria-label", `The plane with the turns by ${360 / turns}\u00b0${
+      mirrored ? ` and ${turns} mirrors` : ""}. a at ${polar(a)}; b at ${polar(b)}; ${templates().map(
         (w, k) => `template ${k + 1} at ${polar(w)}`).join("; ")}.`);
     chart.setAttribute("aria-label", `${found[0].map((value, k) => `Template ${k + 1}: `
       + `${written(value)} at a, ${written(found[1][k])} at b`).join("; ")}. ${words}`);

@@ -65,9 +65,13 @@ def _points(word: str, given: ArrayLike, limits: tuple[int, int]) -> NDArray[np.
     return found
 
 
-def _turns_by(order: int) -> str:
-    """Name a group by its smallest turn, and with its order as an index."""
-    return f"{round(360 / order, 1):g}°, C{chr(0x2080 + order)}"
+def _option(order: int, mirrored: bool, chosen: bool) -> str:
+    """Name a group by its smallest turn and, if it has any, its mirrors."""
+    named = f" and mirrors, D{chr(0x2080 + order)}" if mirrored else f", C{chr(0x2080 + order)}"
+    return (
+        f'<option value="{order}{"m" * mirrored}"{" selected" * chosen}>'
+        f"{round(360 / order, 1):g}°{named}</option>"
+    )
 
 
 def said(apart: float, gap: float, least: float, most: float) -> str:
@@ -105,15 +109,17 @@ def max_filters_figure(
     alt: str,
     order: int = 4,
     orders: Sequence[int] = (3, 4, 5),
+    mirrors: Sequence[int] = (),
     shown: int = 1,
 ) -> HTMLFigure:
     r"""Build a figure in which a reader drags templates and codes, and sees what filters keep.
 
-    The group C_n turns the plane. The reader drags two codes a and b and one to three templates,
-    or turns them by dials. Drawn are the orbits of both codes and, for each template w, the line
-    through a on which the filter :math:`\max_g \langle w, gz \rangle` has one value: a regular
-    n-gon. A code that is brought close to the other's orbit, to a point where all filters have
-    the other's values, or to the other's line, is put there, so that a tie is exact.
+    The group C_n turns the plane; a D_n has n mirrors as well, one of them level. The reader drags
+    two codes a and b and one to three templates, or turns them by dials. Drawn are the orbits of
+    both codes and, for each template w, the line through a on which the filter
+    :math:`\max_g \langle w, gz \rangle` has one value: a regular n-gon, or with mirrors a polygon
+    of 2n sides. A code that is brought close to the other's orbit, to a point where all filters
+    have the other's values, or to the other's line, is put there, so that a tie is exact.
 
     The page computes, in double precision, the values of the filters at a and at b, their
     distance, the quotient distance of the orbits and its ratio; and the smallest and the largest
@@ -132,7 +138,9 @@ def max_filters_figure(
     order : int, default 4
         The n of the first group.
     orders : Sequence[int], default (3, 4, 5)
-        The n that the reader chooses from, each from 3 to 8.
+        The n of the C_n that the reader chooses from, each from 3 to 8.
+    mirrors : Sequence[int], default ()
+        The n of the D_n that the reader chooses from as well, each from 3 to 8.
     shown : int, default 1
         How many templates there are at first.
 
@@ -146,7 +154,9 @@ def max_filters_figure(
     In the plane two templates never separate all orbits for n >= 3: around the directions modulo
     360° / n the quotient of the two values is a continuous function on a circle, so it takes some
     value twice. Three do, if no two are parallel after any turn (chapter 6; Cahill, Iverson, Mixon
-    and Packer 2022 have such theorems for all finite groups).
+    and Packer 2022 have such theorems for all finite groups). Under D_n a filter is the scalar
+    product of template and code, both folded into one wedge between mirrors, so two templates
+    separate all orbits unless they are parallel when folded.
 
     Examples
     --------
@@ -164,10 +174,11 @@ def max_filters_figure(
         )
     if not 1 <= shown <= len(arrows):
         raise ValueError(f"At first {shown} templates are shown, but there are {len(arrows)}.")
-    if order not in orders or not set(orders) <= set(_ORDERS):
+    if order not in orders or not {*orders, *mirrors} <= set(_ORDERS):
         raise ValueError(
-            f"The orders are {list(orders)} and the first is {order}: give whole numbers from "
-            f"{_ORDERS[0]} to {_ORDERS[-1]}, the first among them."
+            f"The orders are {list(orders)}, the first is {order}, and those with mirrors are "
+            f"{list(mirrors)}: give whole numbers from {_ORDERS[0]} to {_ORDERS[-1]}, the first "
+            "among the orders."
         )
     first = arrows[:shown]
     found = values(both, first, order)
@@ -209,8 +220,8 @@ def max_filters_figure(
         markup={
             "frame": frame(),
             "orders": "".join(
-                f'<option value="{n}"{" selected" * (n == order)}>{_turns_by(n)}</option>'
-                for n in orders
+                [_option(n, False, n == order) for n in orders]
+                + [_option(n, True, False) for n in mirrors]
             ),
             "movers": "".join(
                 f'<option value="{i}"{" selected" * (i == 1)}>{name}</option>'

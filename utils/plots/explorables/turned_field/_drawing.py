@@ -17,7 +17,7 @@ RIM, NORTH = 98, 107
 #: Length of the longest arrow and radius of the largest disc.
 LONGEST, LARGEST = 18.0, 7.5
 #: Colours where the two ways agree and where they differ; widths of an arrow that comes out, and
-#: of the one on the left that it differs from; dashes of a disc that differs.
+#: of the one in the first map that it differs from; dashes of a disc that differs.
 COLOURS, WIDTHS, DASHES = PALETTE[:2], (2.2, 1.1), "3 2"
 #: From this share of the largest value on, a difference is drawn.
 SEEN = 0.01

@@ -118,8 +118,8 @@
     key.textContent = (chosen.input === "height" ? "Level lines: the height. "
       : "Thin arrows: the wind. ")
       + (pair ? "Thick arrows: the output. " : "Discs: the output, open where negative. ")
-      + (agree ? "" : pair ? "Orange: not as on the left (thin blue)."
-        : "Orange and dashed: not as on the left.");
+      + (agree ? "" : pair ? "Orange: not as in the first map (thin blue)."
+        : "Orange and dashed: not as in the first map.");
     said.textContent = sentence(spec.moved[pair ? 1 + asArrow : 0], now, most);
     planes.forEach((plane, way) => plane.setAttribute("aria-label",
       `${way ? "Filter, then turn" : "Turn, then filter"}. ${chosen.name}. ${said.textContent}`));
