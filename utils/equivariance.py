@@ -21,7 +21,7 @@ import torch
 
 from utils._checks import check_choice, check_finite
 from utils._precision import full_precision
-from utils.groups import Action, PointPermutations, Representation, character
+from utils.groups import Action, Representation, character
 from utils.groups.representations import same_group
 
 __all__ = [
@@ -40,9 +40,6 @@ ElementMap = Callable[[torch.Tensor], torch.Tensor]
 
 Moves = Action | Mapping[str, ElementMap] | Sequence[ElementMap]
 """An action, or one function for each group element, with or without names."""
-
-_LISTED_PERMUTATIONS = 4
-"""Up to this many points all permutations are tried; beyond, generators and random ones."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +133,8 @@ def assert_equivariant(
     act_in, act_out : Action or Mapping or Sequence
         How the group acts on inputs and on outputs: an :class:`~utils.groups.Action`, or
         one function for each element, in the same order or under the same names for both.
-        For :class:`~utils.groups.PointPermutations` of more than four points, transpositions
-        that generate the group, one cycle and eight random permutations stand for it.
+        For permutations of more than four points, or of the nodes of graphs, transpositions that
+        generate the group, one cycle and eight random permutations stand for it.
     tolerance : float
         The largest relative error that passes.
     name : str
@@ -341,23 +338,14 @@ def _(moves: Sequence) -> dict[str, ElementMap]:
 
 @_listed.register
 def _(moves: Action) -> dict[str, ElementMap]:
-    elements = list(moves.elements())
+    """Name permutations as they are, and other elements by their labels or numbers."""
+    elements = list(moves.tried())
     labels = getattr(moves.group, "labels", None) or map(str, range(len(elements)))
+    first = elements[0] if elements else None
+    if isinstance(first, torch.Tensor) and first.ndim == 1 and not first.is_floating_point():
+        labels = (str(tuple(g.tolist())) for g in elements)
     moved = (functools.partial(moves.act, element) for element in elements)
     return dict(zip(labels, moved, strict=True))
-
-
-@_listed.register
-def _(moves: PointPermutations) -> dict[str, ElementMap]:
-    """Take all permutations of a few points; of many, some that generate them, and random ones."""
-    n = moves.degree
-    if n <= _LISTED_PERMUTATIONS:
-        permutations = [tuple(p.tolist()) for p in moves.elements()]
-    else:
-        swaps = [(*range(i), i + 1, i, *range(i + 2, n)) for i in range(n - 1)]
-        drawn = moves.random_elements(8, torch.Generator().manual_seed(0)).tolist()
-        permutations = [*swaps, (*range(1, n), 0), *map(tuple, drawn)]
-    return {str(p): functools.partial(moves.act, torch.tensor(p)) for p in permutations}
 
 
 def equivariant_basis(

@@ -38,6 +38,7 @@ from utils.groups import (
     tensor_product,
     trivial_representation,
 )
+from utils.quotient import NodePermutations
 
 C8 = CyclicShifts(8)
 
@@ -139,6 +140,17 @@ def test_permutations_of_points(points):
         assert_invariant(lambda z: z[:, -1], x, action)
     count = equivariance_report(lambda z: z.sum(1), x, action).elements
     assert count == math.factorial(3) if points == 3 else 6 <= count <= 14
+
+
+@pytest.mark.parametrize("nodes", [3, 9])
+def test_graphs_in_and_points_out(nodes):
+    """What a graph network does: matrices are renumbered, and rows of codes with them."""
+    graphs, numbered = batch(3, nodes, nodes), torch.arange(nodes)[:, None]
+    moves = NodePermutations(nodes), PointPermutations(nodes)
+    report = assert_equivariant(lambda a: a.sum(2)[..., None], graphs, *moves)
+    assert report.elements == math.factorial(3) if nodes == 3 else 6 <= report.elements <= 17
+    with pytest.raises(AssertionError, match="is not equivariant"):
+        assert_equivariant(lambda a: a.sum(2)[..., None] + numbered, graphs, *moves)
 
 
 def test_functions_for_elements():

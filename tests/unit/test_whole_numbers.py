@@ -79,6 +79,9 @@ CASES: dict[str, Callable[[Whole], Any]] = {
         name: lambda w, name=name: getattr(projections, name)(w(2), w(6), w(8), seed=w(1))(FIBRES)
         for name in ("random_linear_mean", "random_max_filter", "random_reynolds")
     },
+    "group_max_filter": lambda w: projections.group_max_filter(
+        groups.CyclicShifts(6), (w(2), w(6)), w(8), seed=w(1)
+    )(FIBRES),
     "cyclic_projections": lambda w: [
         p(FIBRES)
         for p in projections.cyclic_projections(w(2), w(6), outputs=w(8), seed=w(1)).values()

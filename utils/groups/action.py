@@ -98,6 +98,10 @@ class Action(ABC):
         """List everything that :meth:`act` takes, one element at a time, as the table does."""
         return range(self.order)
 
+    def tried(self) -> Iterable[Any]:
+        """List the elements that stand for the group in a check: all, unless there are too many."""
+        return self.elements()
+
     def take(self, numbers: torch.Tensor) -> torch.Tensor:
         """Return the elements at some places of :meth:`elements`, stacked."""
         listed = self.elements()

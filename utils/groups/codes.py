@@ -28,6 +28,9 @@ __all__ = ["CyclicShifts", "PointPermutations"]
 _MOST_POINTS = 7
 """The most points whose permutations are listed; there are 7! = 5040 of them."""
 
+_MOST_TRIED = 4
+"""Up to this many points a check tries all permutations; beyond, generators and random ones."""
+
 
 @dataclass(frozen=True)
 class _OnCodes(Action):
@@ -134,6 +137,15 @@ class PointPermutations(_OnCodes):
                 f"align or random_elements, which do not list them."
             )
         return map(torch.tensor, itertools.permutations(range(self.degree)))
+
+    def tried(self) -> Iterator[torch.Tensor]:
+        """List all permutations of a few points; of many, some that generate, and random ones."""
+        n = self.degree
+        if n <= _MOST_TRIED:
+            return self.elements()
+        swaps = [(*range(i), i + 1, i, *range(i + 2, n)) for i in range(n - 1)]
+        drawn = self.random_elements(8, torch.Generator().manual_seed(0)).tolist()
+        return map(torch.tensor, [*swaps, (*range(1, n), 0), *map(tuple, drawn)])
 
     def act(self, elements: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Permute the points of ``x`` by one permutation ``(n,)``, or by one each, ``(B, n)``."""

@@ -12,7 +12,8 @@ continuous, complete (different orbits get different values), isometric for the 
 ``lipschitz_constant`` is a proven :math:`C` and ``lower_lipschitz_constant`` a proven :math:`c`.
 
 The projections for C_n take codes of shape ``(B, k, n)``, ``k`` copies of the regular
-representation shifted together; those for S_n take ``(B, n)`` or ``(B, n, d)``. All accept
+representation shifted together; those for S_n take ``(B, n)`` or ``(B, n, d)``, and
+:func:`~utils.projections.group_max_filter` any shape on which a finite group acts. All accept
 ``float32`` and ``float64``, and work under :func:`torch.func.vmap` and, where they are
 differentiable, under :func:`torch.func.jvp` and :func:`torch.func.grad`.
 
@@ -41,7 +42,12 @@ from utils.projections.cyclic import (
     power_spectrum,
     sort_per_copy,
 )
-from utils.projections.random import random_linear_mean, random_max_filter, random_reynolds
+from utils.projections.random import (
+    group_max_filter,
+    random_linear_mean,
+    random_max_filter,
+    random_reynolds,
+)
 from utils.projections.sets import power_sums, sort_projection, sorted_random_projections
 
 __all__ = [
@@ -52,6 +58,7 @@ __all__ = [
     "canonicalise",
     "chamber_fold",
     "cyclic_projections",
+    "group_max_filter",
     "identity",
     "max_pool",
     "mean_pool",

@@ -29,6 +29,8 @@ _PARAMETERS = {
     "seed": "int\n    The seed of the Gaussian weights, of variance ``1 / m``.",
     "normals": "numpy.ndarray\n    Shape ``(count, d)``, of any length and sign: of mirrors that "
     "generate the group.",
+    "action": "Action\n    The finite group, acting linearly and by isometries.",
+    "shape": "sequence of int\n    The shape of one code, for example ``(24,)``.",
     "inside": "numpy.ndarray\n    Shape ``(d,)``: a point off all mirrors, in the chamber.",
 }
 """What it means, for every argument that a factory may have."""

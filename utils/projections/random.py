@@ -1,20 +1,22 @@
-"""Random projections for C_n: products of random templates with the orbit of a code, pooled.
+"""Random projections: products of random templates with the orbit of a code, pooled.
 
-Codes have shape ``(B, k, n)``, ``k`` copies of the regular representation shifted together.
+For C_n codes have shape ``(B, k, n)``, ``k`` copies of the regular representation shifted
+together. :func:`group_max_filter` takes any finite group whose elements can be listed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from utils._checks import check_whole
+from utils.groups import Action
 from utils.projections._declared import DrawnCodes, cyclic_codes, declared, draw
 
-__all__ = ["random_linear_mean", "random_max_filter", "random_reynolds"]
+__all__ = ["group_max_filter", "random_linear_mean", "random_max_filter", "random_reynolds"]
 
 _BLOCK_BYTES = 2**19
 """Random projections take codes in blocks whose products fit into the cache of one core."""
@@ -28,6 +30,24 @@ def _templates(copies: int, order: int, outputs: int = 256, *, seed: int = 0) ->
     codes = cyclic_codes(copies, order)
     outputs = check_whole(outputs, "The number of outputs")
     return DrawnCodes(codes.action, codes.shape, draw((outputs, *codes.shape), seed))
+
+
+def _group_templates(
+    action: Action, shape: Sequence[int], outputs: int = 256, *, seed: int = 0
+) -> DrawnCodes:
+    """Codes on which any finite group acts linearly and by isometries, and their templates."""
+    if not isinstance(action, Action):
+        raise TypeError(f"action is an Action, such as a Representation, not {action!r}.")
+    sides = tuple(check_whole(side, "A side of a code") for side in shape)
+    outputs = check_whole(outputs, "The number of outputs")
+    weights = draw((outputs, *sides), seed)
+    action.check(weights)
+    if not action.is_isometric:
+        raise ValueError(
+            f"{action.name} changes lengths, and then <w, g z> is no <h w, z>: a max filter needs "
+            f"an action by isometries."
+        )
+    return DrawnCodes(action, sides, weights)
 
 
 def _spectral_norms(codes: DrawnCodes) -> Tensor:
@@ -161,3 +181,58 @@ def random_max_filter(z: Tensor, shifted: Tensor) -> Tensor:
     [False, None, True]
     """
     return _pool_products(z, shifted, lambda products: products.amax(dim=1))
+
+
+def _moved_templates(codes: DrawnCodes) -> Tensor:
+    """Return every template moved by every element, shape ``(order, m, d)``.
+
+    Over all elements ``<w, g z>`` takes the values of ``<g w, z>``, since the inverse of an
+    orthogonal matrix is its transpose.
+    """
+    act, elements = codes.action.act, list(codes.action.elements())
+    if any(act(g, torch.zeros_like(codes.weights)).any() for g in elements):
+        raise ValueError(
+            f"{codes.action.name} moves the code that is zero, and so does not act linearly; "
+            f"subtract the point that it leaves in its place first."
+        )
+    return torch.stack([act(g, codes.weights).flatten(1) for g in elements])
+
+
+def _enough_group_filters(codes: DrawnCodes) -> bool | None:
+    outputs, dimension = len(codes.weights), codes.dimension
+    if outputs >= 2 * dimension:
+        return True
+    return False if outputs < dimension else None
+
+
+@declared(
+    "group max filter",
+    _group_templates,
+    made_once=_moved_templates,
+    complete=_enough_group_filters,
+    bounds=lambda codes: (0.0, float(torch.linalg.vector_norm(codes.weights))),
+    source="Cahill, Iverson, Mixon and Packer (2022), Group-invariant max filtering",
+)
+def group_max_filter(z: Tensor, moved: Tensor) -> Tensor:
+    r"""Return the largest scalar product of random templates with the orbit, for any finite group.
+
+    .. math:: s_j(z) = \max_{g \in G} \langle w_j, g\,z \rangle
+
+    :func:`random_max_filter` is this for shifts of several copies. Here the group may act as
+    it likes, as long as it acts linearly and keeps lengths: by the matrices that a steerable
+    network states for its code, by a matrix that was fitted, by permutations of a few points.
+    Every element is tried, so that the group should be small. With probability one :math:`2d`
+    templates separate all orbits in :math:`\mathbb{R}^d`, fewer than :math:`d` do not (Cahill,
+    Iverson, Mixon and Packer 2022); in between nothing is declared. The Lipschitz constant is
+    the Frobenius norm of the templates, of shape ``(m, *shape)``.
+
+    Examples
+    --------
+    >>> from utils.groups import cyclic, irreps
+    >>> arrows = irreps(cyclic(4))[1]  # a quarter turn turns them
+    >>> s = group_max_filter(arrows, (3, 2), outputs=12)  # three arrows, turned together
+    >>> z = torch.tensor([[[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]]])
+    >>> torch.allclose(s(z), s(arrows.act(1, z)), atol=1e-6), s.complete
+    (True, True)
+    """
+    return _pool_products(z, moved, lambda products: products.amax(dim=1))

@@ -92,6 +92,10 @@ class NodePermutations(Action):
         """List the permutations in lexicographic order, one at a time, for ``n`` up to 7."""
         return self._points.elements()
 
+    def tried(self) -> Iterator[torch.Tensor]:
+        """List the permutations that stand for all in a check, as for points."""
+        return self._points.tried()
+
     def act(self, elements: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Renumber the graphs ``x`` by one permutation ``(n,)``, or by one each, ``(B, n)``."""
         self.check(x)
