@@ -13,6 +13,9 @@ UNUSED = (
     "_sources/chapters",  # the button gives the runner notebook, see notebook_buttons.py
     "_static/**/*.map",  # of a script, for whoever looks for a fault in it
     "_static/*_t",  # a template of Sphinx's, copied beside what was made of it
+    "_static/copybutton_funcs.js",  # of the copy button, for its own tests
+    "_static/copy-button.svg",  # which draws its signs itself
+    "_static/check-solid.svg",
     "_static/*webpack-macros.html",  # templates of the themes
     "_static/locales",  # texts of the theme in sixty languages, which are written into the pages
     "_static/scripts/fontawesome.js*",  # icons are drawings in the pages, see icons.py
