@@ -128,8 +128,8 @@ const bookDocument = (() => {
 
   const typeset = async () => {
     if (article.querySelector(".math")) {
-      await MathJax.startup.promise;
-      await MathJax.typesetPromise([article]);
+      await window.MathJax.startup.promise;
+      await window.MathJax.typesetPromise([article]);
     }
     await Promise.all([...document.fonts].map(face => face.load()));
     await Promise.all([...document.images].map(image => image.decode().catch(() => 0)));
