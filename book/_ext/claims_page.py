@@ -226,7 +226,12 @@ class ClaimsTable(SphinxDirective):
             link["reftitle"] = "To the cell that reports it"
             where = nodes.inline("", f"page {page_name(docname)}", classes=["claim-page"])
             value = [link, nodes.Text(" "), where]
-        return self.row([first, value, [nodes.Text(band(claim))], seeds_of(claim)])
+        behind = seeds_in_words(claim.seeds)
+        if behind != claim.seeds and re.search(r"\d", claim.seeds):
+            # In the wide column, where the seeds lengthen few rows.
+            seeds = nodes.inline("", f"seeds: {claim.seeds}", classes=["claim-seeds"])
+            first += [nodes.Text(" "), seeds]
+        return self.row([first, value, [nodes.Text(band(claim))], [nodes.Text(behind)]])
 
     def row(self, cells: list[list[nodes.Node]]) -> nodes.row:
         """Return a table row."""
@@ -243,15 +248,6 @@ class ClaimsTable(SphinxDirective):
         """Parse inline MyST."""
         parsed, messages = self.state.inline_text(text, self.lineno)
         return [*parsed, *messages]
-
-
-def seeds_of(claim: Claim) -> list[nodes.Node]:
-    """Say what was drawn or trained in words, and then by the seeds where the words have none."""
-    words = seeds_in_words(claim.seeds)
-    said: list[nodes.Node] = [nodes.Text(words)]
-    if words != claim.seeds and re.search(r"\d", claim.seeds):
-        said += [nodes.Text(" "), nodes.inline("", claim.seeds, classes=["claim-seeds"])]
-    return said
 
 
 def written(text: str) -> str:

@@ -64,9 +64,9 @@ def test_from_a_number_to_its_claim_to_its_cell_and_back(
     row = page.locator(f"tr:has(#claim-{claim})")
     assert row.evaluate(IN_SIGHT)
     assert row.locator("td").first.evaluate(PAINTED), "the row is not marked"
-    seeds = row.locator("td:nth-child(4) .claim-seeds")
+    seeds = row.locator(".claim-seeds")
     assert seeds.is_visible()
-    assert seeds.inner_text() == read_ledger()[claim].seeds
+    assert seeds.inner_text() == f"seeds: {read_ledger()[claim].seeds}"
     found = row.locator("td:nth-child(2) a")
 
     found.click()
