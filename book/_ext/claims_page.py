@@ -229,7 +229,7 @@ class ClaimsTable(SphinxDirective):
         behind = seeds_in_words(claim.seeds)
         if behind != claim.seeds and re.search(r"\d", claim.seeds):
             # In the wide column, where the seeds lengthen few rows.
-            seeds = nodes.inline("", f"seeds: {claim.seeds}", classes=["claim-seeds"])
+            seeds = nodes.inline("", f"Seeds: {claim.seeds}", classes=["claim-seeds"])
             first += [nodes.Text(" "), seeds]
         return self.row([first, value, [nodes.Text(band(claim))], [nodes.Text(behind)]])
 

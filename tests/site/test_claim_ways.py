@@ -66,7 +66,7 @@ def test_from_a_number_to_its_claim_to_its_cell_and_back(
     assert row.locator("td").first.evaluate(PAINTED), "the row is not marked"
     seeds = row.locator(".claim-seeds")
     assert seeds.is_visible()
-    assert seeds.inner_text() == f"seeds: {read_ledger()[claim].seeds}"
+    assert seeds.inner_text() == f"Seeds: {read_ledger()[claim].seeds}"
     found = row.locator("td:nth-child(2) a")
 
     found.click()
