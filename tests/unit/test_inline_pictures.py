@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book" / "_ext"))
-from inline_pictures import with_short_numbers  # noqa: E402
+from inline_pictures import with_short_numbers
 
 
 @pytest.mark.parametrize(
