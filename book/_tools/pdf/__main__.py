@@ -8,9 +8,7 @@ are one line each, that they are on the page online, unless ``--solutions`` asks
 
 from __future__ import annotations
 
-import datetime
 import re
-import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Iterable
@@ -21,6 +19,7 @@ from bs4 import BeautifulSoup
 
 from book._tools.browser import chromium
 from book._tools.command import ROOT, CommandError, Option, command, title
+from book._tools.edition import edition
 from book._tools.pdf.pages import Page, pages_of, printed
 from book._tools.pdf.printing import Cover, print_pages
 
@@ -42,26 +41,9 @@ def target(pages: list[Page], only: str, solutions: bool) -> Path:
     return FOLDER / f"{name}{'-with-solutions' if solutions else ''}.pdf"
 
 
-def day(root: Path) -> str:
-    """Return the day of the last commit, or today where there is none."""
-    try:
-        said = subprocess.run(
-            ["git", "log", "-1", "--format=%cs"],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-        found = datetime.date.fromisoformat(said)
-    except (OSError, ValueError, subprocess.CalledProcessError):
-        found = datetime.datetime.now(tz=datetime.UTC).date()
-    return f"{found.day} {found:%B %Y}"
-
-
 def cover(root: Path, first: Path, whole: bool, solutions: bool) -> Cover:
-    """Return what the title page says: from the configuration, the citation and the first page."""
+    """Return what the title page says: from the configuration, the edition and the first page."""
     settings = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
-    cited = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
     page = BeautifulSoup(first.read_text(encoding="utf-8"), "html.parser")
     for mark in page.select("h1 .headerlink"):
         mark.decompose()
@@ -75,7 +57,7 @@ def cover(root: Path, first: Path, whole: bool, solutions: bool) -> Cover:
         book="An executable course" if whole else settings["title"],
         title=settings["title"] if whole else of_chapter,
         authors=settings["author"],
-        version=f"Version {cited['version']}, {day(root)}",
+        version=str(edition(root)),
         licence=" ".join(re.sub(r"<[^>]*>", "", licence).split()),
         note=f"{kept}Figures that move are printed in their first state. {where}".strip(),
     )
