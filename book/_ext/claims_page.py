@@ -224,7 +224,7 @@ class ClaimsTable(SphinxDirective):
             docname, text = report
             link = nodes.reference("", written(text), internal=True, cell=claim.id, page=docname)
             link["reftitle"] = "To the cell that reports it"
-            where = nodes.inline("", f"page {page_name(docname)}", classes=["claim-page"])
+            where = nodes.inline("", f"chapter {page_name(docname)}", classes=["claim-page"])
             value = [link, nodes.Text(" "), where]
         behind = seeds_in_words(claim.seeds)
         if behind != claim.seeds and re.search(r"\d", claim.seeds):

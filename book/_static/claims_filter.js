@@ -44,7 +44,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const kind = selection("kind", kinds.map(title));
   const words = document.createElement("input");
   words.type = "search";
-  labelled("holds", words);
+  labelled("contains", words);
   const all = document.createElement("button");
   all.type = "reset";
   all.textContent = "show all";
@@ -74,7 +74,8 @@ document.addEventListener("DOMContentLoaded", () => {
       section.hidden = shown[title(section)] === 0;
     });
     const sum = Object.values(shown).reduce((a, b) => a + b, 0);
-    said.textContent = `${sum} of ${total} claims, ${shown.Headlines ?? 0} of them headlines`;
+    const headlines = kind.value ? "" : `, ${shown.Headlines ?? 0} of them headlines`;
+    said.textContent = `${sum} of ${total} claims${headlines}`;
   };
   const showTarget = () => {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));

@@ -46,12 +46,12 @@ def test_claims_can_be_chosen_and_followed(
     form.get_by_label("chapter").select_option(CHAPTER)
     first = [one for one in headlines if one.chapter.startswith("01")]
     assert shown() == len(first)
-    form.get_by_label("holds").fill("NEAREST upright")
+    form.get_by_label("contains").fill("NEAREST upright")
     assert shown() == sum("nearest upright" in one.statement for one in first)
     assert page.locator(f"#claim-{KNOWN}").is_visible()
-    form.get_by_label("holds").fill("digit-search-45-raw")
+    form.get_by_label("contains").fill("digit-search-45-raw")
     assert shown() == 1
-    form.get_by_label("holds").fill("no such words")
+    form.get_by_label("contains").fill("no such words")
     assert shown() == 0
     assert status.inner_text() == f"0 of {len(ledger)} claims, 0 of them headlines"
     assert not page.locator("section.claims-kind:visible").count()
@@ -67,9 +67,9 @@ def test_claims_can_be_chosen_and_followed(
 
     # On a phone rows are stacked, and a hidden one stays hidden.
     page.set_viewport_size(PHONE)
-    form.get_by_label("holds").fill("xu2019 weisfeiler-not-there")
+    form.get_by_label("contains").fill("xu2019 weisfeiler-not-there")
     assert shown() == 0
-    form.get_by_label("holds").fill("")
+    form.get_by_label("contains").fill("")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
     # From a number in the prose to its row, to the cell, and back.
