@@ -15,7 +15,8 @@ BIN := $(VENV)/bin
 READERS := $(VENV)/.readers$(if $(GPU),-cuda)
 DEVELOPERS := $(VENV)/.developers$(if $(GPU),-cuda)
 INDEX := _build/html/index.html
-TAKEN := _build/pdf/interpreting-equivariant-representations.pdf:_build/offline/interpreting-equivariant-representations.zip
+NAME := interpreting-equivariant-representations
+TAKEN := _build/pdf/$(NAME).pdf:_build/offline/$(NAME).zip
 NB := chapters/*.ipynb
 # The molecules are prepared once on each machine, before a chapter asks for them.
 DATA := $(BIN)/python -m book._tools.data
@@ -118,6 +119,9 @@ pdf: html $(DEVELOPERS)  ## print the book, or a chapter (N=05), in _build/pdf, 
 offline: html  ## one zip of the site, which opens from a file manager, in _build/offline
 	@$(BIN)/python -m book._tools.offline
 
+# The foot of the site leads to the whole book, whatever was asked for on the command line.
+downloads: override N :=
+downloads: override SOLUTIONS :=
 downloads: offline pdf  ## the site with the zip and the PDF on it, linked in the foot of each page
 	@echo "== building the site with what a reader can take along"
 	@BOOK_DOWNLOADS="$(TAKEN)" $(SPHINX)

@@ -18,7 +18,7 @@ from utils.plots.picture import with_drawings
 
 _PLACE = re.compile(r'(?<=\s)(d|x|y|x1|y1|x2|y2|cx|cy|r|width|height|points|transform)="([^"]*)"')
 _TRANSLATE = re.compile(r"translate\([^)]*\)")
-_LONG = re.compile(r"-?\d+\.\d{3,}")
+_LONG = re.compile(r"(?<![\d.])-?\d+\.\d{3,}")
 _DRAWING = re.compile(r"<svg\b.*?</svg>", re.DOTALL)
 
 
@@ -32,7 +32,8 @@ def with_short_numbers(markup: str) -> str:
     Parameters
     ----------
     markup
-        HTML with drawings. What scales or turns, such as ``scale(0.015625)``, stays as it is.
+        HTML with drawings, in which nothing is made larger than it is written. What scales or
+        turns, such as ``scale(0.015625)``, stays as it is.
 
     Returns
     -------

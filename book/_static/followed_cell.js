@@ -36,7 +36,12 @@ document.addEventListener("DOMContentLoaded", () => {
       one.classList.remove("cell-followed");
     });
     ways.remove();
-    const name = decodeURIComponent(location.hash.slice(1));
+    let name = location.hash.slice(1);
+    try {
+      name = decodeURIComponent(name);
+    } catch {
+      return; // no address of this site
+    }
     const target = name && document.getElementById(name);
     const cell = target && target.closest("div.cell");
     if (!cell) {

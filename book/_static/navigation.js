@@ -1,12 +1,14 @@
 // Where a reader is in a chapter: a thin line, the minutes that are left, and where they stopped.
 // The place, and nothing else, is kept in the browser; without that store the rest works.
 document.addEventListener("DOMContentLoaded", () => {
-  const KEY = "book-places";
+  const root = document.documentElement.dataset.content_root ?? "";
+  // Other copies of the book may have the same origin: each keeps places of its own.
+  const KEY = `book-places ${new URL(root || ".", location.href).pathname}`;
   const REST = 1500; // milliseconds in one section that make it the place where one reads
   const kept = () => {
     try {
       const found = JSON.parse(window.localStorage.getItem(KEY));
-      return found && typeof found.pages === "object" ? found : { pages: {} };
+      return found?.pages ? found : { pages: {} };
     } catch {
       return { pages: {} };
     }
@@ -68,11 +70,22 @@ document.addEventListener("DOMContentLoaded", () => {
     });
   }
 
+  // The sidebar keeps how far it was scrolled: the page at hand is to be seen in it all the same.
+  window.addEventListener("load", () => {
+    const bar = document.querySelector(".bd-sidebar-primary");
+    const entry = bar?.querySelector("li.current.active > a");
+    if (!entry) return;
+    const [box, frame] = [entry.getBoundingClientRect(), bar.getBoundingClientRect()];
+    const bottom = Math.min(frame.bottom, window.innerHeight);
+    if (box.height && (box.top < frame.top || box.bottom > bottom)) {
+      bar.scrollTop += box.top - (frame.top + bottom) / 2;
+    }
+  });
+
   const here = document.querySelector(".book-place")?.dataset.page;
   if (!here) {
     const { last, pages } = kept();
     if (last && pages[last]) {
-      const root = document.documentElement.dataset.content_root;
       const { id, at, title } = pages[last];
       offer("Continue with ", `${root}${last}.html#${id}`, `${title}: ${at}`);
     }

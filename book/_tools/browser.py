@@ -12,6 +12,11 @@ from book._tools.command import CommandError
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
+def program() -> str | None:
+    """Return the path of the machine's Chromium or Chrome, if there is one on the search path."""
+    return next((found for name in _NAMES if (found := shutil.which(name))), None)
+
+
 @contextlib.contextmanager
 def chromium() -> Iterator[Any]:
     """Start the machine's Chromium, headless, and close it at the end.
@@ -26,16 +31,23 @@ def chromium() -> Iterator[Any]:
     CommandError
         If there is none, or playwright is not installed.
     """
-    program = next((found for name in _NAMES if (found := shutil.which(name))), None)
-    if program is None:
-        raise CommandError("no Chromium on this machine (apt-get install chromium)")
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import Error, sync_playwright
     except ModuleNotFoundError as missing:
         raise CommandError("playwright is not installed; `make env-dev` installs it.") from missing
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        found = program()
+        # Where none is on the search path, as on a Mac, Chrome may be among the applications.
+        channel = None if found else "chrome"
+        try:
+            browser = driver.chromium.launch(
+                executable_path=found, channel=channel, args=["--no-sandbox"]
+            )
+        except Error as error:
+            if found:
+                raise
+            raise CommandError("no Chromium or Chrome on this machine; install one") from error
         try:
             yield browser
         finally:

@@ -7,6 +7,7 @@ opens the book from a file manager, search included. The same site gives the sam
 
 from __future__ import annotations
 
+import html
 import os
 import posixpath
 import re
@@ -60,12 +61,14 @@ def references(text: str) -> list[str]:
     Returns
     -------
     list of str
-        The addresses, as they are written, each once.
+        The addresses, each once. Those in style sheets are not looked for.
 
     Examples
     --------
     >>> references('<a class="x" href="a.html#b">a</a> <img src="data:image/png;base64,AA==">')
     ['a.html#b']
+    >>> references('<a href="a&amp;b.html">a</a>')
+    ['a&b.html']
     """
     found = [
         first or second
@@ -73,6 +76,7 @@ def references(text: str) -> list[str]:
         for first, second in _REFERENCE.findall(element)
     ]
     found += _REFRESH.findall(text)
+    found = [html.unescape(reference) for reference in found]
     return list(dict.fromkeys(f for f in found if f and not f.startswith(("#", "data:"))))
 
 

@@ -6,7 +6,6 @@ import fcntl
 import functools
 import http.server
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ import pytest
 from runner_tools import Lab
 from site_tools import CHROMIUM_FLAGS, DESKTOP, ROOT, QuietHandler, Visit, build, watched
 
+from book._tools.browser import program
 from utils.plots import HTMLFigure
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
@@ -64,9 +64,8 @@ def serve() -> Iterator[Callable[[Path], str]]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Debian's Chromium, headless. Missing: skip, or fail under REQUIRE_BROWSER=1."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next((found for name in names if (found := shutil.which(name))), None)
-    if program is None:
+    found = program()
+    if found is None:
         missing = "no Chromium on this machine (apt-get install chromium)"
         if os.environ.get("REQUIRE_BROWSER") == "1":
             pytest.fail(missing)
@@ -74,7 +73,7 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        chromium = driver.chromium.launch(executable_path=found, args=CHROMIUM_FLAGS)
         yield chromium
         chromium.close()
 

@@ -177,7 +177,7 @@ def test_on_a_phone_no_chevron_covers_a_title(
 
 
 def places(tab: Any) -> Any:
-    return json.loads(tab.evaluate("localStorage.getItem('book-places') || '{}'"))
+    return json.loads(tab.evaluate("localStorage.getItem('book-places /') || '{}'"))
 
 
 @pytest.mark.browser
@@ -202,10 +202,10 @@ def test_progress_is_shown_and_the_place_is_found_again(
     assert 0 < rest < minutes
     read = float(tab.locator(".book-progress").evaluate("e => e.style.getPropertyValue('--read')"))
     assert 0 < read < 1
-    tab.wait_for_function("() => localStorage.getItem('book-places')")
+    tab.wait_for_function("() => localStorage.getItem('book-places /')")
     assert f"#{places(tab)['pages'][COMPANION]['id']}" == anchor
     ours = tab.evaluate("Object.keys(localStorage).filter(key => key.startsWith('book'))")
-    assert ours == ["book-places"]
+    assert ours == ["book-places /"]
 
     # Both the page and the first page of the book offer to go on, and the title stays in place.
     tab.goto("about:blank")
@@ -225,7 +225,7 @@ def test_progress_is_shown_and_the_place_is_found_again(
 
     # Who has come to the end is offered nothing.
     tab.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
-    tab.wait_for_function("() => !JSON.parse(localStorage.getItem('book-places')).last")
+    tab.wait_for_function("() => !JSON.parse(localStorage.getItem('book-places /')).last")
     assert places(tab) == {"pages": {}}
     assert visit.errors == []
 

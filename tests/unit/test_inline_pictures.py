@@ -15,6 +15,7 @@ from inline_pictures import with_short_numbers
     ("given", "expected"),
     [
         ('<path d="M 1.2345 -2.3456 L 10.0004 3.5"/>', '<path d="M 1.23 -2.35 L 10 3.5"/>'),
+        ('<path d="M1.0004-0.0001"/>', '<path d="M1-0"/>'),  # a minus that keeps numbers apart
         ('<use x="-0.0012" y="100.129"/>', '<use x="0" y="100.13"/>'),
         (
             '<g transform="translate(63.2371 283.2) scale(0.015625)"/>',

@@ -9,7 +9,8 @@ import pytest
 
 from book._tools.browser import chromium
 from book._tools.command import ROOT, CommandError
-from book._tools.pdf.__main__ import main, target
+from book._tools.edition import edition
+from book._tools.pdf.__main__ import cover, main, target
 from book._tools.pdf.pages import Page, pages_of, printed
 from book._tools.pdf.places import number_of_pages, places
 
@@ -96,7 +97,7 @@ def test_without_a_chromium_one_sentence_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(CommandError, match="no Chromium on this machine"), chromium():
+    with pytest.raises(CommandError, match="no Chromium or Chrome on this machine"), chromium():
         pass
 
 
@@ -112,3 +113,11 @@ def test_a_site_that_is_not_built_is_named_before_a_browser_starts(
 def test_names_are_of_pages() -> None:
     assert Page("chapters/05a_folding_proved", "II", True).name == "c05a"
     assert Page("book/notation", "").name == "notation"
+
+
+def test_the_title_page_names_the_edition(tmp_path: Path) -> None:
+    page = tmp_path / "welcome.html"
+    page.write_text("<article><h1>A page<a class='headerlink'>#</a></h1></article>", "utf-8")
+    whole, chapter = (cover(ROOT, page, whole=way, solutions=False) for way in (True, False))
+    assert whole.version == chapter.version == str(edition(ROOT))
+    assert chapter.title == "A page" != whole.title

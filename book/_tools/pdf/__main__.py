@@ -1,8 +1,9 @@
 """Print the book into one PDF, or one chapter with its companion pages.
 
 ``python -m book._tools.pdf`` reads the built site and writes one file into ``_build/pdf``: title
-page, contents with page numbers, the chapters with their companions, notation, glossary, what the
-papers claim, and bibliography, with links and bookmarks. It takes a Chromium. Hints and solutions
+page, contents with page numbers, notation, glossary, the chapters with their companions, what to do
+with a network of one's own, topology, what the papers claim, and bibliography, with links and
+bookmarks. It takes a Chromium. Hints and solutions
 are one line each, that they are on the page online, unless ``--solutions`` asks for them.
 """
 

@@ -136,7 +136,7 @@ const bookDocument = (() => {
     return fit();
   };
 
-  // Links to no place are text; returned is how many those were.
+  // Links to no place are text; returned are the places they named.
   const loose = () => {
     const lost = [...article.querySelectorAll("a[href^='#']")]
       .filter(link => !document.getElementById(decodeURIComponent(link.hash.slice(1))));

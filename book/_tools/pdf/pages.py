@@ -13,7 +13,7 @@ from book._tools.command import CommandError
 
 __all__ = ["Page", "pages_of", "printed"]
 
-_BESIDE = ("notation", "glossary", "topology", "papers", "bibliography")
+_BESIDE = ("notation", "glossary", "own_network", "topology", "papers", "bibliography")
 """The pages that are printed with the chapters. The ledger of claims, the pages of functions and
 those for instructors are longer than any chapter and are looked things up in, on the screen."""
 

@@ -74,7 +74,6 @@ def _shell(first: Path, static: Path, cover: Cover) -> str:
     mathjax = json.loads(settings[1]) if settings else {}
     mathjax["options"] = {
         **mathjax.get("options", {}),
-        "enableMenu": False,
         "enableAssistiveMml": False,  # for screens; it doubles what is to be laid out
     }
     mathjax["startup"] = {"typeset": False}
