@@ -340,10 +340,13 @@ def _(moves: Sequence) -> dict[str, ElementMap]:
 def _(moves: Action) -> dict[str, ElementMap]:
     """Name permutations as they are, and other elements by their labels or numbers."""
     elements = list(moves.tried())
-    labels = getattr(moves.group, "labels", None) or map(str, range(len(elements)))
+    labels = getattr(moves.group, "labels", None) or ()
+    if len(labels) != len(elements):  # some elements stand for all
+        whole = all(isinstance(element, int) for element in elements)
+        labels = [str(element) for element in (elements if whole else range(len(elements)))]
     first = elements[0] if elements else None
     if isinstance(first, torch.Tensor) and first.ndim == 1 and not first.is_floating_point():
-        labels = (str(tuple(g.tolist())) for g in elements)
+        labels = [str(tuple(g.tolist())) for g in elements]
     moved = (functools.partial(moves.act, element) for element in elements)
     return dict(zip(labels, moved, strict=True))
 

@@ -10,6 +10,7 @@ refreshed even when no page changed.
 from __future__ import annotations
 
 import importlib.util
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,9 +76,13 @@ def write_if_changed(target: Path, content: bytes) -> None:
     if target.is_file() and target.read_bytes() == content:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.part")
-    part.write_bytes(content)
-    part.replace(target)
+    # A name of its own, since two builders may write the same file.
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        part.write_bytes(content)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def copy_assets(app: Sphinx, exception: Exception | None) -> None:

@@ -209,14 +209,40 @@ def notebooks_branch(repository: Repository, environ: Mapping[str, str]) -> str:
     return branch
 
 
-def git_remote(root: Path) -> tuple[str, str]:
-    """Ask git for the remote ``origin`` of a clone.
+def ask_git(root: Path, *words: str) -> str:
+    """Return what git answers about the clone in a folder.
 
     Parameters
     ----------
     root
         The book's own folder. A repository further up, in which the book was merely unpacked, is
         somebody else's and is not asked.
+    *words
+        What to ask, such as ``rev-parse HEAD``.
+
+    Returns
+    -------
+    str
+        The answer, nothing around it; empty where there is no clone, no git or no answer.
+    """
+    folder = (root / ".git").absolute()
+    if not folder.exists():
+        return ""
+    command = ["git", "-C", str(root), "--git-dir", str(folder), *words]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:  # git is not installed
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def git_remote(root: Path) -> tuple[str, str]:
+    """Ask git for the remote ``origin`` of a clone.
+
+    Parameters
+    ----------
+    root
+        The book's own folder.
 
     Returns
     -------
@@ -224,20 +250,8 @@ def git_remote(root: Path) -> tuple[str, str]:
         Its address as git stores it and the default branch as the clone knows it; each is empty
         if it is not known.
     """
-    folder = root / ".git"
-    if not folder.exists():
-        return "", ""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "--git-dir", str(folder), *arguments]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-        except OSError:  # git is not installed
-            return ""
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    head = git("symbolic-ref", "--short", "refs/remotes/origin/HEAD")
-    return git("remote", "get-url", "origin"), head.removeprefix("origin/")
+    head = ask_git(root, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
+    return ask_git(root, "remote", "get-url", "origin"), head.removeprefix("origin/")
 
 
 def find_repository(root: Path, environ: Mapping[str, str]) -> Repository | None:

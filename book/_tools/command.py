@@ -96,13 +96,18 @@ def title(text: str) -> None:
 
 
 def write(path: Path, text: str) -> None:
+    """Write a text whole, as :func:`write_bytes` does, in UTF-8 and with the given line ends."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole: a reader finds the old one or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # A name of its own, since two builders may write the same file.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with open(temporary, "x", encoding="utf-8") as stream:
-            stream.write(text)
+        with open(temporary, "xb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(str(temporary), str(path))

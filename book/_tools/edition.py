@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tomllib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from book._ext.repository_address import ask_git
 from book._tools.command import ROOT
 
 __all__ = ["Edition", "edition"]
@@ -69,21 +69,8 @@ def edition(root: Path = ROOT) -> Edition:
         The edition.
     """
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    commit, _, stamp = _git(root, "log", "-1", "--format=%H %ct").partition(" ")
-    changed = bool(commit and _git(root, "status", "--porcelain", "--untracked-files=no"))
+    commit, _, stamp = ask_git(root, "log", "-1", "--format=%H %ct").partition(" ")
+    changed = bool(commit and ask_git(root, "status", "--porcelain", "--untracked-files=no"))
     stamp = os.environ.get("SOURCE_DATE_EPOCH", "").strip() or stamp
     day = datetime.fromtimestamp(int(stamp), UTC).date() if stamp.isdigit() else None
     return Edition(project["version"], day, commit[:12], changed)
-
-
-def _git(root: Path, *arguments: str) -> str:
-    """Ask git, or say nothing where there is none."""
-    if not (root / ".git").exists():
-        return ""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
-        )
-    except OSError:  # git is not installed
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import uuid
 from pathlib import Path
 
-from book._tools.command import write
+from book._tools.command import write, write_bytes
 
 __all__ = ["RECORD", "Made"]
 
@@ -79,7 +77,7 @@ class Made:
             key = place.relative_to(self.folder).as_posix()
             old = place.read_bytes() if place.exists() else None
             if old in (None, new) or _digest(old or b"") == self._record.get(key):
-                _write(place, new)
+                write_bytes(place, new)
                 self._record[key] = self._record[name] = _digest(new)
                 return
             self.kept.append(key)
@@ -106,14 +104,3 @@ class Made:
     def __exit__(self, *_: object) -> None:
         """Write the record, also of what was written before something went wrong."""
         write(self.folder / RECORD, json.dumps(self._record, indent=1, sort_keys=True) + "\n")
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole, as :func:`book._tools.command.write` writes text."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

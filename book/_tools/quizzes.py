@@ -25,7 +25,7 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from book._ext.quiz_questions import LETTERS, Answer, Question, QuizError, read
-from book._tools.command import ROOT, CommandError, command
+from book._tools.command import ROOT, CommandError, command, write_bytes
 
 FOLDER = Path("_build") / "course" / "quizzes"
 _QTI = "http://www.imsglobal.org/xsd/imsqti_v2p1"
@@ -325,12 +325,9 @@ def exports(root: Path = ROOT) -> Iterator[tuple[str, bytes]]:
 def main(options: Namespace) -> Any:
     """Write all exports and say where they are."""
     folder = ROOT / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     made = list(exports())
     for name, content in made:
-        temporary = folder / f".{name}.tmp"
-        temporary.write_bytes(content)
-        temporary.replace(folder / name)
+        write_bytes(folder / name, content)
     print(f"{len(made)} files in {FOLDER}: .xml for Moodle's question bank, .zip for QTI 2.1")
 
 

@@ -1,10 +1,10 @@
 """What goes into the wheel beside the code: a list of the trained networks, not the networks.
 
 hatchling calls :class:`Checkpoints` whenever it builds one (pyproject.toml names this file). The
-networks are twenty times as large as all else, so that the wheel holds ``files.json`` in their
-place: name, size and SHA-256 of each file, and the repository, commit and release that they can be
-fetched from (:mod:`utils.training.download`). It is made from the files themselves and thus cannot
-be out of step with them.
+networks are more than ten times as large as all else, so that the wheel holds ``files.json`` in
+their place: name, size and SHA-256 of each file, and the repository, commit and release that they
+can be fetched from (:mod:`utils.training.download`). It is made from the files themselves and thus
+cannot be out of step with them.
 
 With ``BOOK_CHECKPOINTS=all`` in the environment the files come along and nothing is left to fetch.
 The first cell of a chapter asks for that on Colab, where pip has cloned the repository anyway.
@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -49,26 +48,45 @@ def origin(root: Path, version: str, environ: Mapping[str, str]) -> dict[str, st
     """
     if str(root) not in sys.path:
         sys.path.append(str(root))  # a build of its own knows its backend alone
-    from book._ext.repository_address import git_remote, web_address
-
-    def git(*words: str) -> list[str]:
-        """Return the lines that git answers in this checkout, none without it."""
-        if not (root / ".git").exists():
-            return []
-        command = ["git", "-C", str(root), *words]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-        except OSError:
-            return []
-        return done.stdout.split() if done.returncode == 0 else []
+    from book._ext.repository_address import ask_git, git_remote, web_address
 
     asked = web_address(environ.get("BOOK_REPOSITORY", ""))
     tag = f"v{version}"
     return {
         "repository": asked or web_address(git_remote(root)[0]) or "",
-        "commit": next(iter(git("rev-parse", "HEAD")), ""),
-        "tag": tag if tag in git("tag", "--points-at", "HEAD") else "",
+        "commit": ask_git(root, "rev-parse", "HEAD"),
+        "tag": tag if tag in ask_git(root, "tag", "--points-at", "HEAD").split() else "",
     }
+
+
+def networks_in(path: Path) -> set[str]:
+    """Return the names of the networks in a file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file of ``utils/checkpoints``: of one network, which the file is named after, or of many,
+        which its header names (:mod:`utils.training.archive`, which a build cannot import).
+
+    Returns
+    -------
+    set of str
+        The names.
+
+    Raises
+    ------
+    ValueError
+        If it has no header, as where Git LFS has left a pointer.
+    """
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        text = file.read(min(length, path.stat().st_size))
+    try:
+        header = json.loads(text.decode())
+        shared = "networks" in header.pop("__metadata__", {})
+    except (ValueError, AttributeError):
+        raise ValueError(f"{FOLDER}/{path.name} is damaged: its header cannot be read.") from None
+    return set(header) if shared else {path.stem}
 
 
 def file_list(root: Path, version: str, environ: Mapping[str, str]) -> str:
@@ -95,9 +113,9 @@ def file_list(root: Path, version: str, environ: Mapping[str, str]) -> str:
     """
     folder = root / FOLDER
     files = sorted(folder.glob("*.safetensors"))
-    stems = {path.stem for path in files}
+    held = {name for path in files for name in networks_in(path)}
     for name in json.loads((folder / "manifests.json").read_text(encoding="utf-8")):
-        if name not in stems and not any(name.startswith(f"{stem}-") for stem in stems):
+        if name not in held:
             raise ValueError(f"{FOLDER} lacks the file of {name}: build from a whole checkout.")
     content = {
         "version": version,

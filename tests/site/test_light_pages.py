@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -91,6 +92,14 @@ def test_a_file_is_written_when_it_changes_and_only_then(tmp_path: Path) -> None
     offline_assets.write_if_changed(file, b"b")
     assert file.read_bytes() == b"b"
     assert [path.name for path in file.parent.iterdir()] == ["a.js"]
+
+
+def test_two_builders_may_write_one_file(tmp_path: Path) -> None:
+    file, contents = tmp_path / "a.js", [bytes([number]) * 20_000 for number in range(80)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda content: offline_assets.write_if_changed(file, content), contents))
+    assert file.read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["a.js"]
 
 
 def test_only_what_no_page_asks_for_is_removed(tmp_path: Path) -> None:

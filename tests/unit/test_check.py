@@ -64,6 +64,7 @@ def test_in_the_book_a_room_leads_to_its_tests(root):
 
 def git(repository: Path, *words: str) -> str:
     me = ("-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "init.defaultBranch=main")
+    me = (*me, "-c", "commit.gpgsign=false")
     done = subprocess.run(
         ["git", *me, *words], cwd=repository, capture_output=True, text=True, check=True
     )

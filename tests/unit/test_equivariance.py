@@ -193,6 +193,31 @@ class QuarterTurns(Action):
         assert x.ndim == 3
 
 
+class GeneratingTurns(QuarterTurns):
+    """The same, where one turn stands for all in a check."""
+
+    def tried(self):
+        return [1]
+
+
+class GeneratingFlips(SignFlips):
+    """The same, where three flips stand for all in a check."""
+
+    def tried(self):
+        return list(1 - 2 * torch.eye(3))
+
+
+def test_an_action_may_list_fewer_elements_for_a_check_than_its_group_has():
+    images = batch(3, 4, 4)
+    report = assert_equivariant(lambda x: x**2, images, GeneratingTurns(), GeneratingTurns())
+    assert (report.elements, report.worst_element) == (1, "1")
+    with pytest.raises(AssertionError, match="element 1, input"):
+        assert_invariant(lambda x: x[:, 0, 0], images, GeneratingTurns())
+    assert assert_invariant(torch.abs, batch(4, 3), GeneratingFlips()).elements == 3
+    with pytest.raises(ValueError, match="by the same elements, but 1 are"):
+        assert_equivariant(lambda x: x**2, images, GeneratingTurns(), QuarterTurns())
+
+
 def test_groups_that_a_reader_brings():
     signs, x = SignFlips(), batch(4, 3)
     assert assert_equivariant(lambda z: z**3, x, signs, signs).elements == 8

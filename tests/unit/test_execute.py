@@ -332,6 +332,11 @@ def test_what_is_damaged_among_executed_copies_is_made_again(victim, damage, rep
     assert refresh(path, folder, root=repository) is None
 
 
+def test_line_ends_are_written_as_they_are_given(tmp_path):
+    write(tmp_path / "folder" / "page.txt", "é\n\r\n")
+    assert (tmp_path / "folder" / "page.txt").read_bytes() == b"\xc3\xa9\n\r\n"
+
+
 def test_many_may_write_one_file(tmp_path):
     """Each finds it whole, none fails, and nothing is left over."""
     path, failures = tmp_path / "page.txt", []

@@ -101,6 +101,10 @@ def test_what_it_refuses_before_any_code_is_seen():
         group_max_filter(Moved(), (1,))
     with pytest.raises(ValueError, match=r"acts on tensors of shape \(B, ..., 2\)"):
         group_max_filter(ARROWS, (3,))
+    for shape in (8, (), "8"):
+        sentence = rf"^shape is that of one code, such as \(3, 8\), but it is {shape!r}\.$"
+        with pytest.raises(ValueError, match=sentence.replace("()", r"\(\)")):
+            group_max_filter(CyclicShifts(8), shape)
     with pytest.raises(TypeError, match="action is an Action"):
         group_max_filter(4, (3,))
     with pytest.raises(ValueError, match="too many to list"):

@@ -167,7 +167,8 @@ def test_an_edition_is_that_of_the_commit(tmp_path: Path, monkeypatch: pytest.Mo
     assert str(edition(tmp_path)) == "Version 4.5.6"
 
     def git(*arguments: str) -> None:
-        given = ("-c", "user.name=x", "-c", "user.email=x@example.org", *arguments)
+        identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        given = (*identity, "-c", "commit.gpgsign=false", *arguments)
         subprocess.run(["git", "-C", str(tmp_path), *given], check=True, capture_output=True)
 
     monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-02-03T04:05:06Z")

@@ -751,6 +751,7 @@ def test_wrong_names_get_one_sentence(
         (["--devices", "two"], "'two' is not a number"),
         (["--minutes", "0"], "too small"),
         (["--colour", "red"], "unrecognized arguments"),
+        (["--download", "springs"], "--download takes names of networks and trains nothing"),
     ],
 )
 def test_wrong_options_get_one_sentence(

@@ -6,6 +6,7 @@ repository. The release that it fetches networks from is a server on this machin
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -19,10 +20,13 @@ import pytest
 import torch
 from nbclient import NotebookClient
 from release_server import Release, serving
+from safetensors.torch import save
 
 from book._tools.wheel import LIST, file_list, origin
 from utils.claims import STRICT
+from utils.data import cache
 from utils.data.cache import CACHE_VARIABLE, cache_directory
+from utils.data.download import Wanted
 from utils.training import (
     checkpoint,
     download,
@@ -32,10 +36,11 @@ from utils.training import (
     shipped_checkpoints,
 )
 from utils.training.__main__ import main
+from utils.training.archive import members, write_members
 from utils.training.checkpoint import shipped_directory
 from utils.training.download import URL_VARIABLE, addresses_of
 from utils.training.export import export
-from utils.training.shipped import SHARED, Listing
+from utils.training.shipped import SHARED, Listing, Shipped, in_cache
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = cache_directory()
@@ -113,22 +118,35 @@ def test_the_wheel_is_small_and_lists_what_it_leaves_out(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         listed = json.loads(archive.read(LIST))
+        known = json.loads(archive.read("utils/checkpoints/manifests.json"))
     assert not [name for name in names if name.endswith(".safetensors")]
     assert {"utils/_claims.yml", "utils/checkpoints/manifests.json"} <= names
     sources = {
-        path.relative_to(ROOT).as_posix()
+        path.relative_to(ROOT)
         for path in (ROOT / "utils").rglob("*")
-        if path.is_file() and path.suffix not in (".pyc", ".safetensors")
+        if path.is_file() and path.suffix != ".safetensors"
     }
-    missing = sources - names
+    mine = {
+        path.as_posix()
+        for path in sources
+        if not any(part == "__pycache__" or part.startswith(".") for part in path.parts)
+    }
+    missing = mine - names
     assert not missing  # scripts, styles and templates of figures among them
     assert listed["repository"] == "https://github.com/owner/name"
-    held = {path.name: path for path in shipped_directory().glob("*.safetensors")}
-    assert listed["files"].keys() == held.keys()
-    for name in shipped_checkpoints():
-        task = next((task for task in SHARED if name.startswith(f"{task}-")), name)
-        assert f"{task}.safetensors" in held
-    assert all(listed["files"][n]["bytes"] == p.stat().st_size for n, p in held.items())
+    content = {path.name: path.read_bytes() for path in shipped_directory().glob("*.safetensors")}
+    assert listed["files"] == {
+        name: {"bytes": len(held), "sha256": hashlib.sha256(held).hexdigest()}
+        for name, held in content.items()
+    }
+    # Each network that the wheel knows is in the file that it would be looked for in.
+    lies = {
+        name: path.name
+        for path in shipped_directory().glob("*.safetensors")
+        for name in (members(path) if path.stem in SHARED else [path.stem])
+    }
+    shipped = Shipped(shipped_directory())
+    assert {name: shipped.file_of(name) for name in known} == lies
 
 
 def test_on_colab_the_wheel_brings_the_networks(tmp_path: Path) -> None:
@@ -143,7 +161,7 @@ def test_on_colab_the_wheel_brings_the_networks(tmp_path: Path) -> None:
 
 
 def git(folder: Path, *words: str) -> str:
-    identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
     done = subprocess.run(
         ["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True
     )
@@ -171,14 +189,21 @@ def test_where_the_wheel_was_built_is_where_the_networks_are_fetched_from(tmp_pa
 def test_a_part_of_a_checkout_makes_no_wheel(tmp_path: Path) -> None:
     folder = tmp_path / "utils" / "checkpoints"
     folder.mkdir(parents=True)
-    (folder / "manifests.json").write_text(json.dumps({"a-seed0": {}, "zoo-b-seed0": {}}))
-    (folder / "zoo.safetensors").write_bytes(b"")
-    with pytest.raises(ValueError, match="lacks the file of a-seed0: build from a whole checkout"):
+    (folder / "manifests.json").write_text(json.dumps({"a": {}, "zoo-b": {}, "a-c": {}}))
+    many, one = folder / "zoo.safetensors", {"t": torch.zeros(2)}
+    many.write_bytes(b"version https://git-lfs.example/spec/v1")
+    with pytest.raises(ValueError, match=r"zoo\.safetensors is damaged: its header cannot be read"):
         file_list(tmp_path, "0.1.0", {})
-    (folder / "a-seed0.safetensors").write_bytes(b"abc")
-    assert (
-        json.loads(file_list(tmp_path, "0.1.0", {}))["files"]["a-seed0.safetensors"]["bytes"] == 3
-    )
+    (folder / "a.safetensors").write_bytes(save(one))
+    # A file that a name begins with is not the one that holds it: it may be of one, or of others.
+    for held, lacking in (({"zoo-d": b""}, "zoo-b"), ({"zoo-b": b""}, "a-c")):
+        write_members(many, held)
+        with pytest.raises(ValueError, match=f"lacks the file of {lacking}: build from a whole"):
+            file_list(tmp_path, "0.1.0", {})
+    (folder / "a-c.safetensors").write_bytes(save(one))
+    listed = json.loads(file_list(tmp_path, "0.1.0", {}))["files"]
+    assert listed.keys() == {"a.safetensors", "a-c.safetensors", "zoo.safetensors"}
+    assert listed["a-c.safetensors"]["bytes"] == len(save(one))
 
 
 # ---------------------------------------------------------------- what a project does with it
@@ -253,6 +278,43 @@ def test_a_network_that_was_spoilt_is_told_and_fetched_again(without_networks: P
 
 
 @pytest.mark.usefixtures("without_networks")
+def test_a_network_of_ones_own_is_never_taken_for_one_of_the_book(environment: Path) -> None:
+    """One here that has the name of a network of the book is named as a path, or not loaded."""
+    name = "rotated-mnist-c8-seed0"
+    file = environment / f"{name}.safetensors"
+    for make in (lambda: file.write_bytes(save({"t": torch.zeros(2)})), Path(name).mkdir):
+        make()
+        with pytest.raises(FileNotFoundError, match=f"are not on this .* --download {name} "):
+            load_checkpoint(name)
+    with pytest.raises(ValueError, match="has no manifest in its header"):
+        load_checkpoint(f"./{name}.safetensors")  # this one is meant
+
+
+def test_a_good_copy_comes_before_a_damaged_one_that_nobody_can_replace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user's cache has become read-only, and the file was fetched to what stands in for it."""
+    monkeypatch.delenv(CACHE_VARIABLE, raising=False)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(cache, "_user_folder", lambda: tmp_path / "home")
+    monkeypatch.setattr(cache.tempfile, "tempdir", str(tmp_path / "temporary"))
+    wanted = Wanted("net", 3, hashlib.sha256(b"abc").hexdigest())
+    first = in_cache(wanted)
+    assert first.is_relative_to(tmp_path / "home")
+    second = cache.stand_in(first, make=True)
+    assert second is not None
+    for place, content in ((first, b"abX"), (second, b"abX")):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+    assert in_cache(wanted) == first  # no better
+    second.write_bytes(b"abc")
+    assert in_cache(wanted) == second
+    first.write_bytes(b"abc")
+    os.utime(first, ns=(0, first.stat().st_mtime_ns + 1))  # where clocks are coarse
+    assert in_cache(wanted) == first
+
+
+@pytest.mark.usefixtures("without_networks")
 @pytest.mark.parametrize(
     ("name", "address", "sentence"),
     [
@@ -276,11 +338,24 @@ def test_what_cannot_be_fetched_is_said_in_one_sentence(
     assert errors.count("\n") == 1
 
 
+def installed_from(folder: Path, said: str | None) -> None:
+    """Write what an installer leaves of a package, with what it says of its source."""
+    about = folder / "interpreting_equivariant_representations-0.1.0.dist-info"
+    about.mkdir(parents=True, exist_ok=True)
+    name = "Name: interpreting-equivariant-representations"
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\n{name}\nVersion: 0.1.0\n")
+    if said is not None:
+        (about / "direct_url.json").write_text(said)
+
+
 def test_addresses_follow_from_where_the_wheel_was_built(
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The release of its own commit first; one of another commit holds other files."""
     monkeypatch.delenv(URL_VARIABLE, raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    installed_from(tmp_path, None)
     home = "https://github.com/owner/name"
     release = f"{home}/releases/download/v0.1.0/{FILE}"
     raw = f"https://raw.githubusercontent.com/owner/name/0a1b/utils/checkpoints/{FILE}"
@@ -291,6 +366,52 @@ def test_addresses_follow_from_where_the_wheel_was_built(
             addresses_of(unknown, FILE)
     monkeypatch.setenv(URL_VARIABLE, "https://class.org/networks/")
     assert addresses_of(Listing({}), FILE) == [f"https://class.org/networks/{FILE}"]
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "https://github.com/owner/the.name.git",
+        "https://github.com/owner/the.name",
+        "https://${TOKEN}@github.com/owner/the.name.git/",
+        "ssh://git@github.com/owner/the.name.git",
+    ],
+)
+def test_what_the_wheel_does_not_know_the_installer_says(
+    remote: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wheel that uv built from a copy in its own cache knows the commit at most."""
+    monkeypatch.delenv(URL_VARIABLE, raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    vcs = {"vcs": "git", "commit_id": "0a1b"}
+    installed_from(tmp_path, json.dumps({"url": remote, "vcs_info": vcs}))
+    raw = "https://raw.githubusercontent.com/owner/the.name/{}/utils/checkpoints/" + FILE
+    assert addresses_of(Listing({}, "0.1.0"), FILE) == [raw.format("0a1b")]
+    assert addresses_of(Listing({}, "0.1.0", "", "2c3d"), FILE) == [raw.format("2c3d")]
+    other = Listing({}, "0.1.0", "https://github.com/forker/name", "2c3d")
+    assert "forker" in addresses_of(other, FILE)[0]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "no JSON",
+        "[]",
+        '{"url": "file:///somewhere", "dir_info": {}}',
+        '{"url": "https://github.com/owner/name/archive/main.zip", "archive_info": {}}',
+        '{"url": "https://host.org/owner/name", "vcs_info": {"commit_id": "0a1b"}}',
+        '{"url": "https://evil.org/github.com/owner/name", "vcs_info": {"commit_id": "0a1b"}}',
+        '{"url": null, "vcs_info": {"commit_id": "0a1b"}}',
+    ],
+)
+def test_an_installer_that_names_no_repository_on_github_is_not_believed(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(URL_VARIABLE, raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    installed_from(tmp_path, said)
+    with pytest.raises(ValueError, match="does not know where the book is published; set BOOK"):
+        addresses_of(Listing({}, "0.1.0", "", "2c3d"), FILE)
 
 
 def test_a_checkout_has_everything_and_fetches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

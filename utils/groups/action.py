@@ -99,7 +99,12 @@ class Action(ABC):
         return range(self.order)
 
     def tried(self) -> Iterable[Any]:
-        """List the elements that stand for the group in a check: all, unless there are too many."""
+        """List the elements that stand for the group in a check: all, unless there are too many.
+
+        An override may leave out what follows from the rest, and thus all but generators of the
+        group; a check says nothing of what else is left out. Where both inputs and outputs are
+        moved, their actions list the same elements in the same order.
+        """
         return self.elements()
 
     def take(self, numbers: torch.Tensor) -> torch.Tensor:

@@ -38,6 +38,8 @@ def _group_templates(
     """Codes on which any finite group acts linearly and by isometries, and their templates."""
     if not isinstance(action, Action):
         raise TypeError(f"action is an Action, such as a Representation, not {action!r}.")
+    if not isinstance(shape, Sequence) or isinstance(shape, str) or not shape:
+        raise ValueError(f"shape is that of one code, such as (3, 8), but it is {shape!r}.")
     sides = tuple(check_whole(side, "A side of a code") for side in shape)
     outputs = check_whole(outputs, "The number of outputs")
     weights = draw((outputs, *sides), seed)

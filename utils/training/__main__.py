@@ -221,6 +221,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_listing())
         return 0
     if arguments.download is not None:
+        if arguments.task is not None:
+            parser.error("--download takes names of networks and trains nothing")
         return _download(arguments.download, progress=not arguments.quiet)
     from utils.training.loop import train
     from utils.training.presets import find_preset

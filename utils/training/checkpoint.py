@@ -196,13 +196,14 @@ def _resolve(name_or_path: str | os.PathLike[str]) -> Place:
         place = shipped.place_of(text)
         if place is not None:
             return place
+        # Whatever lies here under a name of the book is another network: it is named as a path.
+        if shipped.manifest_of(text) is not None:
+            raise FileNotFoundError(
+                f"the weights of {text!r} are not on this machine, for the package was "
+                f"installed without them; fetch them once with: python -m utils.training "
+                f"--download {text} (or utils.training.download_checkpoints({text!r}) here)"
+            )
         if not path.is_dir() and not _weights_path(path).exists():
-            if shipped.manifest_of(text) is not None:
-                raise FileNotFoundError(
-                    f"the weights of {text!r} are not on this machine, for the package was "
-                    f"installed without them; fetch them once with: python -m utils.training "
-                    f"--download {text} (or utils.training.download_checkpoints({text!r}) here)"
-                )
             known = ", ".join(shipped_checkpoints()) or "none"
             raise FileNotFoundError(
                 f"there is no checkpoint named {text!r}; the checkpoints that come with the book "

@@ -2,15 +2,20 @@
 
 A checkout has all files, and a wheel none (:mod:`utils.training.shipped`). Their addresses are
 derived from where the wheel was built: the release of its version, if its commit is one, and the
-files of its commit. ``BOOK_CHECKPOINTS_URL`` names another folder, such as a mirror of a class or
-``file:///media/stick/checkpoints``. Wherever a file comes from, only its SHA-256 lets it in.
+files of its commit. A wheel that does not know, because uv built it from a copy in its own cache,
+is taken to come from where the installer says (PEP 610). ``BOOK_CHECKPOINTS_URL`` names another
+folder, such as a mirror of a class or ``file:///media/stick/checkpoints``. Wherever a file comes
+from, only its SHA-256 lets it in.
 """
 
 from __future__ import annotations
 
 import fnmatch
+import json
 import os
+import re
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 from tqdm import tqdm
@@ -27,6 +32,10 @@ URL_VARIABLE = "BOOK_CHECKPOINTS_URL"
 
 _SCHEMES = ("https://", "http://", "file://")
 _GITHUB = "https://github.com/"
+_DISTRIBUTION = "interpreting-equivariant-representations"
+_REMOTE = re.compile(
+    r"(?:https|ssh)://(?:[^/@]*@)?(?:www\.)?github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?"
+)
 
 
 def addresses_of(listing: Listing, file: str) -> list[str]:
@@ -53,13 +62,17 @@ def addresses_of(listing: Listing, file: str) -> list[str]:
                 f"https://, http:// or file://"
             )
         return [f"{asked.rstrip('/')}/{file}"]
+    repository, commit = listing.repository, listing.commit
+    if not repository:
+        repository, installed = _installed_from()
+        commit = commit or installed
     found = []
-    if listing.repository.startswith(_GITHUB):
-        name = listing.repository.removeprefix(_GITHUB)
+    if repository.startswith(_GITHUB):
+        name = repository.removeprefix(_GITHUB)
         if listing.tag:
             found.append(f"{_GITHUB}{name}/releases/download/{listing.tag}/{file}")
-        if listing.commit:
-            raw = f"https://raw.githubusercontent.com/{name}/{listing.commit}"
+        if commit:
+            raw = f"https://raw.githubusercontent.com/{name}/{commit}"
             found.append(f"{raw}/utils/checkpoints/{file}")
     if not found:
         raise ValueError(
@@ -67,6 +80,21 @@ def addresses_of(listing: Listing, file: str) -> list[str]:
             f"the address of a folder that holds the files of utils/checkpoints"
         )
     return found
+
+
+def _installed_from() -> tuple[str, str]:
+    """Return the repository on GitHub and the commit that the installer took the package from.
+
+    Both are empty where it took it from elsewhere.
+    """
+    try:
+        said = metadata.distribution(_DISTRIBUTION).read_text("direct_url.json")
+        about = json.loads(said or "{}")
+        address, commit = about["url"], about["vcs_info"]["commit_id"]
+        place = _REMOTE.fullmatch(address)
+    except (metadata.PackageNotFoundError, ValueError, LookupError, TypeError):
+        return "", ""
+    return ("", "") if place is None else (f"{_GITHUB}{place[1]}", str(commit))
 
 
 def files_for(names: Sequence[str], shipped: Shipped) -> list[str]:

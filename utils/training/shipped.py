@@ -83,10 +83,18 @@ def _whole(path: Path, changed: int, wanted: Wanted) -> bool:
 
 
 def in_cache(wanted: Wanted) -> Path:
-    """Return where a fetched file lies, or would lie."""
+    """Return where a fetched file lies, or would lie.
+
+    What stands in for a cache that cannot be written to is asked where the cache has no such file,
+    or has a damaged one, which nobody could replace.
+    """
     path = cache_directory() / "checkpoints" / wanted.sha256[:16] / wanted.name
-    other = None if path.is_file() else stand_in(path)
-    return other if other is not None and other.is_file() else path
+    here = path.is_file()
+    if here and _whole(path, path.stat().st_mtime_ns, wanted):
+        return path
+    other = stand_in(path)
+    better = other is not None and (wanted.is_at(other) if here else other.is_file())
+    return other if other is not None and better else path
 
 
 @dataclass(frozen=True)

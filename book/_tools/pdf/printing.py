@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
 import shutil
 import tempfile
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from book._tools.command import CommandError
+from book._tools.command import CommandError, write_bytes
 from book._tools.pdf.pages import Page
 from book._tools.pdf.places import number_of_pages, places
 
@@ -93,17 +91,6 @@ def _print(tab: Any, *, last: bool) -> bytes:
     return bytes(
         tab.pdf(prefer_css_page_size=True, print_background=True, outline=last, tagged=last)
     )
-
-
-def _write(target: Path, content: bytes) -> None:
-    """Write a file whole: a reader finds the old one or the new one, never a part."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def print_pages(
@@ -185,6 +172,6 @@ def print_pages(
             raise CommandError("the numbers of the contents do not settle.")
         contents = tuple(map(tuple, tab.evaluate("bookDocument.lines()")))
     tab.close()
-    _write(target, content)
+    write_bytes(target, content)
     begins = {page.name: found[page.name] for page in pages}
     return Report(number_of_pages(content), begins, contents, tuple(loose), tuple(shrunk))
