@@ -69,7 +69,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // Whatever scrolls sideways must be reachable by keyboard.
   const focusable = () => {
-    const boxes = "div.highlight pre, .pst-scrollable-table-container, .cell_output, div.math, span.math.wide, figure.book-figure";
+    const boxes = "div.highlight pre, .pst-scrollable-table-container, .cell_output, div.math, mjx-container[display=true], span.math.wide, figure.book-figure";
     document.querySelectorAll(boxes).forEach((box) => {
       const scrolls = box.scrollWidth > box.clientWidth + 1;
       if (scrolls && !box.hasAttribute("tabindex")) box.setAttribute("tabindex", "0");

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 TEXT = {".html", ".css", ".js", ".svg", ".json", ".txt", ".csv"}
 FONTS = {".woff", ".woff2"}
-FETCHED = {"stylesheet", "icon", "preload"}
+FETCHED = {"stylesheet", "icon", "preload", "prefetch"}
 ADDRESS = re.compile(r"(?:url\(\s*[\"']?|@import\s+[\"'])([^\"')]+)")
 FORMULA = re.compile(r'class="(?:[\w-]+ )*math\b|class="amsmath')
 

@@ -53,7 +53,7 @@ def test_claims_can_be_chosen_and_followed(
     assert shown() == 1
     form.get_by_label("contains").fill("no such words")
     assert shown() == 0
-    assert status.inner_text() == f"0 of {len(ledger)} claims, 0 of them headlines"
+    assert status.inner_text() == f"0 of {len(ledger)} claims"  # the kind is chosen
     assert not page.locator("section.claims-kind:visible").count()
 
     # An address of a row that is hidden shows it again; so does the button.
