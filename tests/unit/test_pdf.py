@@ -13,6 +13,7 @@ from book._tools.edition import edition
 from book._tools.pdf.__main__ import cover, main, target
 from book._tools.pdf.pages import Page, pages_of, printed
 from book._tools.pdf.places import number_of_pages, places
+from book._tools.pdf.printing import sheets_of
 
 # Pages in a tree of two levels, whose objects are not in the order of the pages; packed data with
 # words of a PDF in it; an escaped name; a destination on no page.
@@ -121,3 +122,12 @@ def test_the_title_page_names_the_edition(tmp_path: Path) -> None:
     whole, chapter = (cover(ROOT, page, whole=way, solutions=False) for way in (True, False))
     assert whole.version == chapter.version == str(edition(ROOT))
     assert chapter.title == "A page" != whole.title
+
+
+def test_every_page_brings_its_style_sheets_and_that_for_paper_is_the_last(tmp_path: Path) -> None:
+    pages = []
+    for name, sheets in {"one": ("book", "print"), "two": ("book", "quiz", "print")}.items():
+        links = "".join(f'<link rel="stylesheet" href="_static/{s}.css?v=1" />' for s in sheets)
+        pages.append(tmp_path / f"{name}.html")
+        pages[-1].write_text(links, encoding="utf-8")
+    assert [sheet.name for sheet in sheets_of(pages)] == ["book.css", "quiz.css", "print.css"]

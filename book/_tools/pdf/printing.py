@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -17,7 +17,7 @@ from book._tools.command import CommandError, write_bytes
 from book._tools.pdf.pages import Page
 from book._tools.pdf.places import number_of_pages, places
 
-__all__ = ["Cover", "Report", "print_pages"]
+__all__ = ["Cover", "Report", "print_pages", "sheets_of"]
 
 HERE = Path(__file__).parent
 _OWN = ("document.css", "document.js")
@@ -65,21 +65,27 @@ class Report:
     shrunk: tuple[str, ...]
 
 
-def _shell(first: Path, static: Path, cover: Cover) -> str:
-    """Return the document without its pages, in the styles and the formulas' settings of one."""
-    text = first.read_text(encoding="utf-8")
-    settings = _MATHJAX.search(text)
+def sheets_of(files: Iterable[Path]) -> list[Path]:
+    """Return the style sheets of some pages, each once and that for paper at the end."""
+    sheets: dict[Path, None] = {}
+    for file in files:
+        named = (_SHEET.search(link) for link in _LINK.findall(file.read_text(encoding="utf-8")))
+        sheets.update(dict.fromkeys((file.parent / found[1]).resolve() for found in named if found))
+    return sorted(sheets, key=lambda sheet: sheet.name == "print.css")
+
+
+def _shell(files: Sequence[Path], static: Path, cover: Cover) -> str:
+    """Return the document without its pages, in their styles and the first one's formulas."""
+    settings = _MATHJAX.search(files[0].read_text(encoding="utf-8"))
     mathjax = json.loads(settings[1]) if settings else {}
     mathjax["options"] = {
         **mathjax.get("options", {}),
         "enableAssistiveMml": False,  # for screens; it doubles what is to be laid out
     }
     mathjax["startup"] = {"typeset": False}
-    named = (_SHEET.search(link) for link in _LINK.findall(text))
-    sheets = [(first.parent / found[1]).resolve() for found in named if found]
-    styles = "\n".join(f'<link rel="stylesheet" href="{sheet.as_uri()}">' for sheet in sheets)
+    links = [f'<link rel="stylesheet" href="{sheet.as_uri()}">' for sheet in sheets_of(files)]
     return Template((HERE / "document.html").read_text(encoding="utf-8")).substitute(
-        styles=styles,
+        styles="\n".join(links),
         static=static.as_uri(),
         mathjax=json.dumps(mathjax),
         **{name: html.escape(value) for name, value in vars(cover).items()},
@@ -141,7 +147,7 @@ def print_pages(
         folder = Path(scratch)
         for name in _OWN:
             shutil.copyfile(HERE / name, folder / name)
-        shell = _shell(files[pages[0]], (site / "_static").resolve(), cover)
+        shell = _shell(list(files.values()), (site / "_static").resolve(), cover)
         (folder / "index.html").write_text(shell, encoding="utf-8")
         tab.goto((folder / "index.html").as_uri(), wait_until="load")
         tab.emulate_media(media="print")
