@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 TEXT = {".html", ".css", ".js", ".svg", ".json", ".txt", ".csv"}
 FONTS = {".woff", ".woff2"}
-FETCHED = {"stylesheet", "icon", "preload", "prefetch"}
+FETCHED = {"stylesheet", "icon", "preload"}
 ADDRESS = re.compile(r"(?:url\(\s*[\"']?|@import\s+[\"'])([^\"')]+)")
 FORMULA = re.compile(r'class="(?:[\w-]+ )*math\b|class="amsmath')
 
@@ -34,6 +34,7 @@ class _References(HTMLParser):
             self.found.append(given.get("href", ""))
         if tag in ("script", "img", "source", "iframe", "video", "audio", "embed"):
             self.found.append(given.get("src", ""))
+            self.found += given.get("data-fetch", "").split()  # which a script fetches ahead
 
 
 def _inside(addresses: Iterable[str], base: Path) -> set[Path]:
