@@ -226,18 +226,17 @@ def notice_death(kernel: RunningKernel) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Sample the machine's speed before the first cell, and between cells now and then."""
+    """Begin to sample the machine's speed before the first cell."""
     from nbval.plugin import IPyNbCell
 
     if not isinstance(item, IPyNbCell):
         return
     notebook = item.parent
     if METER in notebook.stash:
-        if notebook.kernel.is_alive():  # if not, nbval says so
-            notebook.stash[METER].between_cells()
         return
     notice_death(notebook.kernel)
     pid = kernel_pid(notebook)
     meter = Meter(lambda: cpu_seconds(pid), item.config.stash[CALIBRATOR].speed)
     notebook.stash[METER] = meter
+    item.config.add_cleanup(meter.leave)
     item.config.option.nbval_cell_timeout = patience(meter.latest)

@@ -12,9 +12,10 @@ Processors differ in these by different factors, so the times are weighted: a pa
 about its share of the chapters' time, and the mix predicts the time of an average chapter.
 
 A machine's speed is no constant: a neighbour on the other core takes cache, memory bandwidth and
-frequency. Samples are therefore taken beside the chapters, before the first cell, after the last,
-and between two cells when the last sample is old (:class:`Meter`). They run in a process of
-their own (:class:`Calibrator`), whose time is not the chapter's.
+frequency, and shares its very units where two threads share a core. Samples are therefore taken
+beside the chapters, before the first cell, after the last, and every few seconds between, while
+the cells run (:class:`Meter`). They run in a process of their own (:class:`Calibrator`), whose
+time is not the chapter's.
 
 ``python -m book._tools.calibration`` measures again and again and prints
 the fastest times and the middle one of each part: run it on an idle reference machine to renew
@@ -23,6 +24,7 @@ the fastest times and the middle one of each part: run it on an idle reference m
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -42,7 +44,7 @@ import psutil
 
 from book._tools.command import ROOT, CommandError, Option, command
 
-EVERY = 20.0  # seconds after which a sample is old
+EVERY = 10.0  # seconds between two samples
 ROUNDS = 3  # of each part in one sample; the middle one counts
 CELL_SECONDS = 600.0  # reference seconds after which a cell is taken for one that never ends
 WAITING = 4.0  # how much longer a cell may take on the clock, for it shares its core
@@ -364,8 +366,10 @@ class Time:
 class Meter:
     """Counts the reference seconds of a process while the machine's speed changes.
 
-    Between two samples the speed counts as the mean of both, so the reference seconds are the
-    integral of the speed over the process's CPU time by the trapezoidal rule.
+    A thread takes a sample every few seconds, also while a long cell runs: samples at its two
+    ends alone may both fall into moments in which the rest of the machine is idle. Between two
+    samples the speed counts as the mean of both, so the reference seconds are the integral of the
+    speed over the process's CPU time by the trapezoidal rule.
 
     Parameters
     ----------
@@ -373,31 +377,28 @@ class Meter:
         CPU seconds that the process has used.
     machine_speed : Callable[[], float]
         Takes a sample: reference seconds in a CPU second.
-    clock : Callable[[], float]
-        Seconds on the clock, which say when a sample is old.
+    every : float
+        Seconds between two samples.
     """
 
     def __init__(
         self,
         cpu: Callable[[], float],
         machine_speed: Callable[[], float],
-        clock: Callable[[], float] = time.monotonic,
+        every: float = EVERY,
     ) -> None:
-        self._cpu, self._machine_speed, self._clock = cpu, machine_speed, clock
+        self._cpu, self._machine_speed, self._every = cpu, machine_speed, every
         # What the process used before the first sample counts at the speed of that sample.
         self._used, self._reference = 0.0, 0.0
         self._speed = machine_speed()
-        self._sampled = clock()
+        self._ended = threading.Event()
+        self._watching = threading.Thread(target=self._watch, daemon=True)
+        self._watching.start()
 
     @property
     def latest(self) -> float:
         """Speed at the last sample."""
         return self._speed
-
-    def between_cells(self) -> None:
-        """Take a sample if the last one is old."""
-        if self._clock() - self._sampled >= EVERY:
-            self._sample()
 
     def stop(self) -> Time:
         """Take the last sample and sum up.
@@ -406,14 +407,33 @@ class Meter:
         -------
         Time
             CPU seconds and reference seconds since the process began.
+
+        Raises
+        ------
+        psutil.NoSuchProcess
+            If the process has ended.
+        CalibrationError
+            If the machine's speed cannot be measured.
         """
+        self.leave()
         self._sample()
         return Time(self._used, self._reference)
+
+    def leave(self) -> None:
+        """End the thread, when what was used is no longer asked for."""
+        self._ended.set()
+        self._watching.join()
+
+    def _watch(self) -> None:
+        """Take samples until the meter stops, or until none can be had, which `stop` reports."""
+        with contextlib.suppress(psutil.NoSuchProcess, CalibrationError):
+            while not self._ended.wait(self._every):
+                self._sample()
 
     def _sample(self) -> None:
         used, now = self._cpu(), self._machine_speed()
         self._reference += (used - self._used) * (self._speed + now) / 2
-        self._used, self._speed, self._sampled = used, now, self._clock()
+        self._used, self._speed = used, now
 
 
 def _serve() -> None:

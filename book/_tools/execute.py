@@ -143,6 +143,7 @@ def execute(
         config=_kernel_options(),
     )
     memory: _PeakMemory | None = None
+    meter: Meter | None = None
     index = number = 0
     try:
         with client.setup_kernel(env={**os.environ, **threads, **STRICT}):
@@ -154,7 +155,6 @@ def execute(
                 if cell.cell_type != "code":
                     continue
                 number += 1
-                meter.between_cells()
                 client.execute_cell(cell, index, execution_count=number)
             memory.note_peak()
             used = meter.stop()
@@ -167,6 +167,8 @@ def execute(
         ) from error
     finally:
         megabytes = memory.stop() if memory else 0.0
+        if meter:
+            meter.leave()
     return tidy(notebook), used, megabytes
 
 

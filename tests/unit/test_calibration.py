@@ -6,7 +6,9 @@ import platform
 import shutil
 import subprocess
 import sys
+import threading
 
+import psutil
 import pytest
 
 from book._tools import calibration
@@ -58,41 +60,60 @@ def test_a_sample_takes_the_middle_of_its_rounds(monkeypatch):
 
 
 class Machine:
-    """A process and its machine: CPU seconds, a clock, and a speed that changes."""
+    """A process that uses ten seconds from sample to sample, and its machine's speed."""
 
-    def __init__(self) -> None:
-        self.cpu, self.clock, self.speed, self.samples = 0.0, 0.0, 1.0, 0
+    def __init__(self, at_the_ends: float, between: float, cpu: float = 0.0) -> None:
+        self.cpu, self.speed, self.between, self.samples = cpu, at_the_ends, between, 0
+        self.is_last = False
+        self.sampled = threading.Semaphore(0)
 
     def measured(self) -> float:
         self.samples += 1
-        return self.speed
+        self.sampled.release()
+        return self.speed if self.samples == 1 or self.is_last else self.between
 
-    def meter(self) -> Meter:
-        return Meter(lambda: self.cpu, self.measured, lambda: self.clock)
+    def used(self) -> float:
+        self.cpu += 10
+        return self.cpu
+
+    def wait_for(self, samples: int) -> None:
+        for _ in range(samples):
+            assert self.sampled.acquire(timeout=60)
 
 
 def test_reference_seconds_are_the_integral_of_the_speed():
-    machine = Machine()
-    machine.cpu = 1.0  # the start of the kernel
-    meter = machine.meter()
-    machine.cpu, machine.clock = 11, 25
-    meter.between_cells()
-    machine.cpu, machine.clock, machine.speed = 31, 50, 0.5
+    machine = Machine(1.0, 0.5, cpu=1.0)  # a second for the start of the kernel
+    used = Meter(machine.used, machine.measured, every=1e6).stop()
+    assert used.cpu_seconds == 11
+    assert used.reference_seconds == pytest.approx(11 * 0.75)
+    assert used.speed == pytest.approx(0.75)
+
+
+def test_samples_are_taken_while_a_long_cell_runs():
+    machine = Machine(1.2, 0.8)  # at the ends the rest of the machine is idle
+    meter = Meter(machine.used, machine.measured, every=0.001)
+    machine.wait_for(5)
+    meter.leave()
+    inside, machine.is_last = machine.samples - 1, True
     used = meter.stop()
-    assert used.cpu_seconds == 31
-    assert used.reference_seconds == pytest.approx(1 + 10 + 20 * 0.75)
-    assert used.speed == pytest.approx(26 / 31)
+    assert machine.samples == inside + 2
+    assert used.cpu_seconds == 10 * (inside + 1)
+    assert used.reference_seconds == pytest.approx(2 * 10 * 1.0 + (inside - 1) * 10 * 0.8)
 
 
-def test_samples_are_taken_when_the_last_is_old():
-    machine = Machine()
-    meter = machine.meter()
-    for second in range(100):
-        machine.clock = second
-        meter.between_cells()
-    assert machine.samples == 1 + 4
-    meter.stop()
-    assert machine.samples == 1 + 4 + 1
+def test_the_watch_ends_with_the_process_and_stop_says_so():
+    machine = Machine(1.0, 1.0)
+
+    def gone() -> float:
+        machine.samples += 1
+        raise psutil.NoSuchProcess(1)
+
+    meter = Meter(gone, machine.measured, every=0.001)
+    meter._watching.join(60)
+    assert not meter._watching.is_alive()
+    assert machine.samples == 2  # the first one, and the one that found nothing
+    with pytest.raises(psutil.NoSuchProcess):
+        meter.stop()
 
 
 def test_patience_grows_as_the_machine_gets_slower():
