@@ -1213,6 +1213,24 @@ def test_bad_input(call, error, sentence):
         call()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_outputs_that_differ_by_rounding_have_no_spread(dtype: torch.dtype) -> None:
+    # A product of matrices may round the same row in two ways, as it lies in the matrix.
+    images = torch.stack([IMAGES[0], torch.full_like(IMAGES[0], 2)]).to(dtype)
+
+    def spread_by(difference: float) -> Tensor:
+        def model(x: Tensor) -> Tensor:
+            return 3 + difference * x.flatten(1)[:, :2]
+
+        found = local_equivariance_error(model, images, [MOVE], scores="logits", scale="spread")
+        return found.relative
+
+    eps = torch.finfo(dtype).eps
+    with pytest.raises(ValueError, match="The outputs are all equal"):
+        spread_by(4 * eps)
+    assert spread_by(1000 * eps).isfinite().all()
+
+
 def test_leaves_that_do_not_run_or_return_several_tensors():
     class Odd(nn.Module):
         def __init__(self) -> None:

@@ -25,7 +25,6 @@ from utils.data import mnist
 from utils.training import (
     Recipe,
     TrainingResult,
-    capabilities,
     load_checkpoint,
     presets,
     read_manifest,
@@ -574,12 +573,14 @@ def test_a_machine_without_a_compiler_trains_without(
 
 
 @pytest.mark.slow
-def test_processes_share_one_arithmetic_and_only_one_speaks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("speed", ["fast", "slow"])
+def test_processes_share_one_arithmetic_and_only_one_speaks(
+    speed: str, machine: dict[str, bool], tmp_path: Path
+) -> None:
+    fast = machine["bfloat16"] = speed == "fast"
     for devices in ("1", "2"):
-        errors = finish(
-            start(tmp_path / devices, "--plain", "--no-resume", "--native", "--devices", devices)
-        )
-        fast = capabilities.bfloat16_is_fast()
+        words = ("--plain", "--no-resume", "--native", speed, "--devices", devices)
+        errors = finish(start(tmp_path / devices, *words))
         assert errors.count("bfloat16 is not fast") == (0 if fast else 1)
         (entry,) = read_manifest(tmp_path / devices)["processes"]
         assert entry["devices"] == int(devices)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from utils.models.base import Network, NetworkConfig
-from utils.training import Batch, Recipe, train
+from utils.training import Batch, Recipe, loop, train
 from utils.training.seeding import epoch_generator
 from utils.training.task import Split
 
@@ -128,13 +128,16 @@ def main() -> None:
     parser.add_argument("--log-rows")
     parser.add_argument("--plain", action="store_true")
     parser.add_argument("--pause", type=float, default=0.0)
-    parser.add_argument("--native", action="store_true")
+    parser.add_argument("--native", choices=["fast", "slow"], help="what the first one measures")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--no-resume", action="store_true")
     arguments = parser.parse_args()
     recipe = dataclasses.replace(TinyTask().recipe, compile=arguments.compile)
     if arguments.native:
         recipe = dataclasses.replace(recipe, precision="native")
+        # Another process of the same run measures the opposite.
+        is_first = os.environ.get("LOCAL_RANK", "0") == "0"
+        loop.bfloat16_is_fast = lambda _: is_first == (arguments.native == "fast")
     task = TinyTask(
         recipe=recipe,
         network=TinyConfig(noisy=not arguments.plain),

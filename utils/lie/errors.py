@@ -24,6 +24,8 @@ Scores = Literal["logits", "probabilities"]
 Scale = Literal["norm", "spread"]
 """What relative errors are relative to: the size of the outputs, or how they differ."""
 
+_ROUNDING = 16  # by how many units of rounding of the largest output equal outputs may differ
+
 
 @dataclass(frozen=True)
 class LocalEquivarianceError:
@@ -109,7 +111,8 @@ def local_equivariance_error(
 
     Softmax compresses: a network that is sure has small derivatives of its probabilities, and so
     has one that has learned nothing. Report the relative error of the logits beside it. Outputs
-    that are all zero (all equal, for ``"spread"``) are refused: nothing is relative to them.
+    that are all zero (all equal up to rounding, for ``"spread"``) are refused: nothing is relative
+    to them.
 
     Parameters
     ----------
@@ -153,14 +156,16 @@ def local_equivariance_error(
         outputs, derivatives = derivatives_after(
             model, part, generators, output, step, verify=number == 0
         )
+        rounding = _ROUNDING * torch.finfo(outputs.dtype).eps
         found_outputs.append(outputs.flatten(1).double())
         found_errors.append(_root_mean_square(derivatives.flatten(2).double()))
     outputs, errors = torch.cat(found_outputs), torch.cat(found_errors, dim=1)
     reference = outputs - outputs.mean(dim=0) if scale == "spread" else outputs
-    if not reference.any():
+    least = rounding * outputs.abs().max() if scale == "spread" else 0.0
+    if (reference.abs() <= least).all():
         raise ValueError(
             f"The outputs are {'all equal' if scale == 'spread' else 'all zero'}, and nothing is "
-            f"relative to that; give other images or measure another model."
+            "relative to that; give other images or measure another model."
         )
     squares = _root_mean_square(reference).square()
     size = squares.mean().sqrt()
