@@ -31,6 +31,11 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+def pytest_runtest_setup() -> None:
+    """Begin every test with the same random numbers, whichever tests ran before it."""
+    torch.manual_seed(0)
+
+
 class Times:
     """Keeps how long each file of unit tests took, for ``make check`` to choose by."""
 
