@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from book._tools.command import ROOT, CommandError, Option, command, title
 from book._tools.edition import Edition, edition
+from book._tools.search_texts import with_texts
 
 __all__ = ["faults", "files_of", "name_faults", "write_zip"]
 
@@ -254,7 +255,7 @@ def write_zip(files: Mapping[str, bytes], target: Path, which: Edition) -> int:
 def main(options: Namespace) -> Iterable[object]:
     """Write the zip, unless something in it would not open."""
     title("making the offline copy")
-    files = files_of(options.site)
+    files = with_texts(files_of(options.site))
     wrong = faults(files)
     if wrong:
         return wrong
