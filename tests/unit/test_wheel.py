@@ -184,6 +184,9 @@ def test_where_the_wheel_was_built_is_where_the_networks_are_fetched_from(tmp_pa
     fork = {"BOOK_REPOSITORY": "https://github.com/forker/name"}
     assert origin(tmp_path, "0.1.0", fork)["repository"] == fork["BOOK_REPOSITORY"]
     assert "secret" not in json.dumps(found)
+    assert origin(tmp_path, "0.1.0", {"BOOK_REPOSITORY": "none"})["repository"] == ""
+    with pytest.raises(ValueError, match=r"^BOOK_REPOSITORY is not the address of a repository"):
+        origin(tmp_path, "0.1.0", {"BOOK_REPOSITORY": "https://github.com/owner"})
 
 
 def test_a_part_of_a_checkout_makes_no_wheel(tmp_path: Path) -> None:
