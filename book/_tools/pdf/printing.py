@@ -14,6 +14,7 @@ from string import Template
 from typing import Any
 
 from book._tools.command import CommandError, write_bytes
+from book._tools.formulas import mathjax_settings
 from book._tools.pdf.pages import Page
 from book._tools.pdf.places import number_of_pages, places
 
@@ -21,7 +22,6 @@ __all__ = ["Cover", "Report", "print_pages", "sheets_of"]
 
 HERE = Path(__file__).parent
 _OWN = ("document.css", "document.js")
-_MATHJAX = re.compile(r"window\.MathJax = (\{.*?\})</script>")
 _LINK = re.compile(r"<link\b[^>]*\brel=\"stylesheet\"[^>]*>")
 _SHEET = re.compile(r'\bhref="([^":]*_static/[^"?]*)')
 _WIDTH = {"width": 658, "height": 900}  # pixels: the text of a page of A4 within its margins
@@ -75,9 +75,8 @@ def sheets_of(files: Iterable[Path]) -> list[Path]:
 
 
 def _shell(files: Sequence[Path], static: Path, cover: Cover) -> str:
-    """Return the document without its pages, in their styles and the first one's formulas."""
-    settings = _MATHJAX.search(files[0].read_text(encoding="utf-8"))
-    mathjax = json.loads(settings[1]) if settings else {}
+    """Return the document without its pages, in their styles and with their formulas' settings."""
+    mathjax = mathjax_settings(file.read_text(encoding="utf-8") for file in files)
     mathjax["options"] = {
         **mathjax.get("options", {}),
         "enableAssistiveMml": False,  # for screens; it doubles what is to be laid out
