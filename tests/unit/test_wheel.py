@@ -341,6 +341,18 @@ def test_what_cannot_be_fetched_is_said_in_one_sentence(
     assert errors.count("\n") == 1
 
 
+@pytest.mark.usefixtures("without_networks")
+@pytest.mark.parametrize("option", ["--list", "--download"])
+def test_a_cache_that_cannot_be_is_told_in_one_sentence(
+    option: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, "~nobody-at-all/cache")
+    assert main([option]) == 2
+    errors = capfd.readouterr().err
+    assert errors.startswith(f"python -m utils.training: error: {CACHE_VARIABLE} is ~nobody-at-all")
+    assert errors.count("\n") == 1
+
+
 def installed_from(folder: Path, said: str | None) -> None:
     """Write what an installer leaves of a package, with what it says of its source."""
     about = folder / "interpreting_equivariant_representations-0.1.0.dist-info"
