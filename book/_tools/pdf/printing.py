@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import re
@@ -140,9 +141,9 @@ def print_pages(
         raise CommandError(f"{site} does not hold {missing[0]}.html: call `make html`.")
     names = {file.resolve().as_uri(): page.name for page, file in files.items()}
     single = len([page for page in pages if not page.companion]) == 1
-    tab = browser.new_page(color_scheme="light", viewport=_WIDTH)
-    tab.set_default_timeout(0)
-    with tempfile.TemporaryDirectory() as scratch:
+    opened = browser.new_page(color_scheme="light", viewport=_WIDTH)
+    with contextlib.closing(opened) as tab, tempfile.TemporaryDirectory() as scratch:
+        tab.set_default_timeout(0)
         folder = Path(scratch)
         for name in _OWN:
             shutil.copyfile(HERE / name, folder / name)
@@ -176,7 +177,6 @@ def print_pages(
         else:
             raise CommandError("the numbers of the contents do not settle.")
         contents = tuple(map(tuple, tab.evaluate("bookDocument.lines()")))
-    tab.close()
     write_bytes(target, content)
     begins = {page.name: found[page.name] for page in pages}
     return Report(number_of_pages(content), begins, contents, tuple(loose), tuple(shrunk))
