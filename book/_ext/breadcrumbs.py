@@ -14,6 +14,7 @@ from typing import Any
 from chapter_numbers import chapter_number
 from sphinx.application import Sphinx
 from sphinx_external_toc.api import SiteMap
+from toc_entries import entries
 
 DEEPER = "Going deeper"
 
@@ -52,21 +53,8 @@ def ancestors(site_map: SiteMap, docname: str) -> tuple[str | None, list[str]]:
     tuple of str or None, and list of str
         The caption, and the documents between the first page and this one, outermost first.
     """
-    root = site_map.root.docname
-    under = {
-        page: (parent, tree.caption)
-        for parent, document in site_map.items()
-        for tree in document.subtrees
-        for page in tree.files()
-    }
-    above: list[str] = []
-    while docname in under:
-        parent, caption = under[docname]
-        if parent == root:
-            return caption, above[::-1]
-        above.append(parent)
-        docname = parent
-    return None, []
+    found = next((entry for entry in entries(site_map) if entry.document == docname), None)
+    return (found.part, list(found.above)) if found else (None, [])
 
 
 def step(docname: str, title: str) -> Crumb:

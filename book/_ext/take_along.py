@@ -7,14 +7,12 @@ A site that is built without the variable has neither the files nor the links.
 
 from __future__ import annotations
 
-import filecmp
 import os
-import shutil
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from offline_assets import write_if_changed
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
@@ -71,15 +69,18 @@ def named_downloads(value: str, root: Path) -> list[Download]:
     Raises
     ------
     ConfigError
-        If a file is not there or of a kind that the foot of a page has no words for.
+        If a file is not there, has the name of another, or is of a kind that the foot of a page
+        has no words for.
     """
-    found = []
+    found: list[Download] = []
     for piece in filter(None, value.split(os.pathsep)):
         path = root / piece
         if path.suffix not in WORDS:
             raise ConfigError(f"{VARIABLE} names {piece}, which is neither a PDF nor a zip.")
         if not path.is_file():
             raise ConfigError(f"{VARIABLE} names {piece}, which is not there: make downloads.")
+        if path.name in (one.path.name for one in found):
+            raise ConfigError(f"{VARIABLE} names {path.name} twice, and the site has one folder.")
         size = size_in_words(path.stat().st_size)
         found.append(Download(path, WORDS[path.suffix].format(size=size)))
     return found
@@ -114,16 +115,7 @@ def copy(app: Sphinx, exception: Exception | None) -> None:
         if not wanted:
             folder.rmdir()
     for name, source in wanted.items():
-        folder.mkdir(exist_ok=True)
-        target = folder / name
-        if target.is_file() and filecmp.cmp(source, target, shallow=False):
-            continue
-        temporary = folder / f".{name}.{uuid.uuid4().hex}.tmp"
-        try:
-            shutil.copyfile(source, temporary)
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_if_changed(folder / name, source.read_bytes())
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

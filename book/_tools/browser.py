@@ -29,7 +29,7 @@ def chromium() -> Iterator[Any]:
     Raises
     ------
     CommandError
-        If there is none, or playwright is not installed.
+        If there is none or it does not start, or playwright is not installed.
     """
     try:
         from playwright.sync_api import Error, sync_playwright
@@ -46,7 +46,7 @@ def chromium() -> Iterator[Any]:
             )
         except Error as error:
             if found:
-                raise
+                raise CommandError(f"{found} does not start; call it to see why") from error
             raise CommandError("no Chromium or Chrome on this machine; install one") from error
         try:
             yield browser

@@ -388,7 +388,7 @@ class Meter:
         every: float = EVERY,
     ) -> None:
         self._cpu, self._machine_speed, self._every = cpu, machine_speed, every
-        # What the process used before the first sample counts at the speed of that sample.
+        # What the process used before the first sample counts as if it came after that sample.
         self._used, self._reference = 0.0, 0.0
         self._speed = machine_speed()
         self._ended = threading.Event()

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from book._ext.repository_address import ask_git
-from book._tools.command import ROOT
+from book._tools.command import ROOT, CommandError
 
 __all__ = ["Edition", "edition"]
 
@@ -67,10 +67,20 @@ def edition(root: Path = ROOT) -> Edition:
     -------
     Edition
         The edition.
+
+    Raises
+    ------
+    CommandError
+        If ``SOURCE_DATE_EPOCH`` is set to something that is no time.
     """
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     commit, _, stamp = ask_git(root, "log", "-1", "--format=%H %ct").partition(" ")
     changed = bool(commit and ask_git(root, "status", "--porcelain", "--untracked-files=no"))
     stamp = os.environ.get("SOURCE_DATE_EPOCH", "").strip() or stamp
-    day = datetime.fromtimestamp(int(stamp), UTC).date() if stamp.isdigit() else None
+    try:
+        day = datetime.fromtimestamp(int(stamp), UTC).date() if stamp else None
+    except (ValueError, OverflowError, OSError):
+        raise CommandError(
+            f"SOURCE_DATE_EPOCH is {stamp}; it is a whole number of seconds since 1970, or not set."
+        ) from None
     return Edition(project["version"], day, commit[:12], changed)

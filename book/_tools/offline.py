@@ -8,17 +8,16 @@ opens the book from a file manager, search included. The same site gives the sam
 from __future__ import annotations
 
 import html
-import os
 import posixpath
 import re
-import uuid
 import zipfile
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from book._tools.command import ROOT, CommandError, Option, command, title
+from book._tools.command import ROOT, CommandError, Option, command, title, write_bytes
 from book._tools.edition import Edition, edition
 from book._tools.search_texts import with_texts
 
@@ -231,20 +230,16 @@ def write_zip(files: Mapping[str, bytes], target: Path, which: Edition) -> int:
     day = which.day
     # A zip knows no time before 1980.
     moment = (day.year, day.month, day.day, 0, 0, 0) if day and day.year >= 1980 else None
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-            for name, content in sorted({**files, **extra}.items()):
-                entry = zipfile.ZipInfo(f"{FOLDER}/{name}", moment or (1980, 1, 1, 0, 0, 0))
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.create_system = 3  # the same wherever it is made
-                entry.external_attr = 0o100644 << 16
-                archive.writestr(entry, content)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return target.stat().st_size
+    whole = BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, content in sorted({**files, **extra}.items()):
+            entry = zipfile.ZipInfo(f"{FOLDER}/{name}", moment or (1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # the same wherever it is made
+            entry.external_attr = 0o100644 << 16
+            archive.writestr(entry, content)
+    write_bytes(target, whole.getvalue())
+    return len(whole.getvalue())
 
 
 @command(

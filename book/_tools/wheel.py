@@ -45,17 +45,23 @@ def origin(root: Path, version: str, environ: Mapping[str, str]) -> dict[str, st
     -------
     dict of str to str
         ``repository``, ``commit`` and ``tag``, each empty if it is not known.
+
+    Raises
+    ------
+    ValueError
+        If ``BOOK_REPOSITORY`` is set to something that is no address.
     """
     if str(root) not in sys.path:
         sys.path.append(str(root))  # a build of its own knows its backend alone
-    from book._ext.repository_address import ask_git, git_remote, web_address
+    from book._ext import repository_address as address
 
-    asked = web_address(environ.get("BOOK_REPOSITORY", ""))
+    asked = {address.VARIABLE: environ.get(address.VARIABLE, "")}
+    found = address.choose_repository(asked, *address.git_remote(root))
     tag = f"v{version}"
     return {
-        "repository": asked or web_address(git_remote(root)[0]) or "",
-        "commit": ask_git(root, "rev-parse", "HEAD"),
-        "tag": tag if tag in ask_git(root, "tag", "--points-at", "HEAD").split() else "",
+        "repository": found.url if found else "",
+        "commit": address.ask_git(root, "rev-parse", "HEAD"),
+        "tag": tag if tag in address.ask_git(root, "tag", "--points-at", "HEAD").split() else "",
     }
 
 

@@ -209,3 +209,13 @@ def test_a_page_that_is_not_there_is_named_and_the_old_file_stays(
     with pytest.raises(CommandError, match=r"02_two\.html: call `make html`"):
         print_pages(tmp_path, TWO, COVER, tmp_path / "out" / "two.pdf", browser)
     assert (tmp_path / "out" / "two.pdf").read_bytes() == pdf
+
+
+def test_a_page_that_is_none_of_the_book_leaves_no_tab(tmp_path: Path, browser: Any) -> None:
+    before = len(browser.contexts)
+    (tmp_path / "chapters").mkdir()
+    (tmp_path / f"{TWO[0].document}.html").write_text("<p>A page</p>", encoding="utf-8")
+    with pytest.raises(CommandError, match=r"01_one\.html is no page of the book"):
+        print_pages(tmp_path, TWO[:1], COVER, tmp_path / "one.pdf", browser)
+    assert len(browser.contexts) == before
+    assert not (tmp_path / "one.pdf").exists()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import subprocess
 import sys
 import time
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 from release_server import Release, serving
 
+from utils.data import download
 from utils.data.cache import CacheError
 from utils.data.download import Wanted, fetch
 
@@ -157,6 +160,30 @@ def test_a_place_that_cannot_be_written_is_said_before_anything_is_asked(
         with pytest.raises(ValueError, match="at least one address"):
             fetch(WANTED, wrong, tmp_path / "net.bin")
     assert server.asked == []
+
+
+class FullDisk(io.BytesIO):
+    """A file on a disk without space."""
+
+    def write(self, block: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_not_taken_for_a_bad_connection(
+    server: Release, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "open", lambda *_: FullDisk(), raising=False)
+    address = f"{server.address}/net.bin"
+    with pytest.raises(CacheError, match=r"net\.bin: the disk is full; free some space") as caught:
+        fetch(WANTED, [address, address], place)
+    assert "connection" not in str(caught.value)
+    assert len(server.asked) == 1
+
+
+def test_a_folder_in_the_place_of_the_file_is_named(server: Release, place: Path) -> None:
+    place.mkdir(parents=True)
+    with pytest.raises(CacheError, match=r"net\.bin: a folder of that name is in the way"):
+        fetch(WANTED, [f"{server.address}/net.bin"], place)
 
 
 def test_two_processes_share_one_download(server: Release, place: Path) -> None:

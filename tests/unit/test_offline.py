@@ -182,3 +182,7 @@ def test_an_edition_is_that_of_the_commit(tmp_path: Path, monkeypatch: pytest.Mo
     assert str(edition(tmp_path)).endswith(f"{found.commit} with changes")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     assert edition(tmp_path).day == date(1970, 1, 1)
+    for wrong in ("soon", "1e9", "9" * 20):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", wrong)
+        with pytest.raises(CommandError, match=f"^SOURCE_DATE_EPOCH is {wrong}; it is a whole"):
+            edition(tmp_path)

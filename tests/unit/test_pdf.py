@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import BrowserType, Error
 
 from book._tools.browser import chromium
 from book._tools.command import ROOT, CommandError
@@ -97,8 +99,30 @@ def test_a_number_of_no_chapter_is_refused_in_one_sentence(number: str) -> None:
 def test_without_a_chromium_one_sentence_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    asked = []
+
+    def launch(_: object, **given: object) -> None:
+        """There is no Chrome among the applications, whatever this machine has there."""
+        asked.append((given["executable_path"], given["channel"]))
+        raise Error("Chromium distribution 'chrome' is not found")
+
+    monkeypatch.setattr(BrowserType, "launch", launch)
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(CommandError, match="no Chromium or Chrome on this machine"), chromium():
+        pass
+    assert asked == [(None, "chrome")]
+
+
+def test_a_chromium_that_does_not_start_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """On some systems the name is that of a script which says how to install it."""
+    stub = tmp_path / "chromium"
+    stub.write_text("#!/bin/sh\nexit 1\n")
+    stub.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda _: str(stub))
+    said = f"^{re.escape(str(stub))} does not start; call it"
+    with pytest.raises(CommandError, match=said), chromium():
         pass
 
 

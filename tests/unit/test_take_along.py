@@ -25,10 +25,16 @@ def test_files_are_named_with_their_sizes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [("gone.zip", "gone.zip, which is not there"), ("a.txt", "neither a PDF nor a zip")],
+    [
+        ("gone.zip", "gone.zip, which is not there"),
+        ("a.txt", "neither a PDF nor a zip"),
+        (f"one/a.pdf{os.pathsep}two/a.pdf", r"a\.pdf twice"),
+    ],
 )
 def test_what_cannot_be_offered_is_named(tmp_path: Path, value: str, said: str) -> None:
-    (tmp_path / "a.txt").touch()
+    for name in ("a.txt", "one/a.pdf", "two/a.pdf"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
     with pytest.raises(ConfigError, match=said):
         named_downloads(value, tmp_path)
 

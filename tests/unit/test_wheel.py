@@ -184,6 +184,9 @@ def test_where_the_wheel_was_built_is_where_the_networks_are_fetched_from(tmp_pa
     fork = {"BOOK_REPOSITORY": "https://github.com/forker/name"}
     assert origin(tmp_path, "0.1.0", fork)["repository"] == fork["BOOK_REPOSITORY"]
     assert "secret" not in json.dumps(found)
+    assert origin(tmp_path, "0.1.0", {"BOOK_REPOSITORY": "none"})["repository"] == ""
+    with pytest.raises(ValueError, match=r"^BOOK_REPOSITORY is not the address of a repository"):
+        origin(tmp_path, "0.1.0", {"BOOK_REPOSITORY": "https://github.com/owner"})
 
 
 def test_a_part_of_a_checkout_makes_no_wheel(tmp_path: Path) -> None:
@@ -335,6 +338,18 @@ def test_what_cannot_be_fetched_is_said_in_one_sentence(
     assert main(["--quiet", "--download", name]) == 2
     errors = capfd.readouterr().err
     assert errors.startswith(f"python -m utils.training: error: {sentence}")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.usefixtures("without_networks")
+@pytest.mark.parametrize("option", ["--list", "--download"])
+def test_a_cache_that_cannot_be_is_told_in_one_sentence(
+    option: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, "~nobody-at-all/cache")
+    assert main([option]) == 2
+    errors = capfd.readouterr().err
+    assert errors.startswith(f"python -m utils.training: error: {CACHE_VARIABLE} is ~nobody-at-all")
     assert errors.count("\n") == 1
 
 

@@ -51,6 +51,7 @@ __all__ = [
     "CacheError",
     "cache_directory",
     "ensure_writable",
+    "explained",
     "load_or_build",
     "notice",
     "private_folder",
@@ -126,7 +127,7 @@ def private_folder(*, make: bool = True) -> Path:
                 folder.mkdir(mode=0o700)
         found = folder.lstat()
     except OSError as error:
-        raise _explain(error, folder / "…") from error
+        raise explained(error, folder / "…") from error
     ours = not user or (found.st_uid == os.getuid() and not found.st_mode & 0o077)
     if not (stat.S_ISDIR(found.st_mode) and ours):
         raise CacheError(
@@ -180,8 +181,23 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _explain(error: OSError, path: Path, elsewhere: str | None = None) -> CacheError:
-    """Turn an operating system error into one sentence that says what to do."""
+def explained(error: OSError, path: Path, elsewhere: str | None = None) -> CacheError:
+    """Turn what the system says of a file that cannot be written into a sentence on what to do.
+
+    Parameters
+    ----------
+    error : OSError
+        What the system says.
+    path : pathlib.Path
+        The file.
+    elsewhere : str, optional
+        What to advise about the folder; by default, to choose another cache.
+
+    Examples
+    --------
+    >>> str(explained(OSError(errno.ENOSPC, ""), Path("a.bin"), "choose another folder"))
+    'Cannot write a.bin: the disk is full; free some space or choose another folder.'
+    """
     folder = path.parent
     elsewhere = elsewhere or f"set {CACHE_VARIABLE} to a folder with space that you may write to"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -194,9 +210,9 @@ def _explain(error: OSError, path: Path, elsewhere: str | None = None) -> CacheE
         text = f"Cannot write {path}: a folder of that name is in the way; move it or {elsewhere}."
     else:
         text = f"Cannot write {path}: {error.strerror or error}; {elsewhere}."
-    explained = CacheError(text)
-    explained.errno = error.errno
-    return explained
+    result = CacheError(text)
+    result.errno = error.errno
+    return result
 
 
 def _temporary_beside(path: Path) -> Path:
@@ -236,7 +252,7 @@ def ensure_writable(directory: str | os.PathLike[str]) -> None:
             stream.flush()
             os.fsync(stream.fileno())
     except OSError as error:
-        raise _explain(error, Path(directory) / "…") from error
+        raise explained(error, Path(directory) / "…") from error
     finally:
         with contextlib.suppress(OSError):
             probe.unlink()
@@ -305,7 +321,7 @@ def write_atomically(
             else:
                 taken = not _put_where_nothing_is(temporary, path)
     except OSError as error:
-        raise _explain(error, path, elsewhere) from error
+        raise explained(error, path, elsewhere) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -11,6 +11,7 @@ reader calls it.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,12 +23,13 @@ from urllib.request import url2pathname
 
 from filelock import FileLock, Timeout
 
-from utils.data.cache import ensure_writable, notice, sha256_of
+from utils.data.cache import ensure_writable, explained, notice, sha256_of
 
 __all__ = ["Wanted", "fetch"]
 
 _BLOCK = 2**16
 _TIMEOUT_SECONDS = 30
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def fetch(
     Raises
     ------
     OSError
-        If no address delivers the file. What has arrived is kept, and the next call goes on there.
+        If no address delivers the file, or it cannot be written. What has arrived is kept, and the
+        next call goes on there.
 
     Examples
     --------
@@ -118,6 +121,10 @@ def fetch(
         with open(arriving, "ab") as stream:
             _complete(_Part(stream, wanted.bytes, advance), wanted, arriving, addresses)
         os.replace(arriving, path)
+    except OSError as error:
+        if error.errno is None:  # not from this machine's disk: it says what to do
+            raise
+        raise explained(error, path) from error
     finally:
         lock.release()
 
@@ -173,6 +180,8 @@ def _complete(part: _Part, wanted: Wanted, arriving: Path, addresses: Sequence[s
             part.restart()
             failures.append(f"{address}: other bytes than those of this version")
         except (OSError, ValueError) as error:
+            if getattr(error, "errno", None) in _NO_SPACE:  # no other address would help
+                raise
             failures.append(f"{address}: {error}")
     raise OSError(
         f"{wanted.name} could not be fetched; check the connection and try again, which goes on "

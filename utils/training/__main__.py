@@ -186,6 +186,15 @@ def _listing() -> str:
     return "\n".join(lines)
 
 
+def _list() -> int:
+    try:
+        print(_listing())
+    except (ValueError, OSError) as error:  # of the cache, where networks that were fetched lie
+        print(f"{_PROGRAM}: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
 def _download(names: Sequence[str], *, progress: bool) -> int:
     from utils.training.download import download_checkpoints
 
@@ -218,8 +227,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser, options = make_parser(_task_of(argv))
     arguments = parser.parse_args(argv)
     if arguments.list:
-        print(_listing())
-        return 0
+        return _list()
     if arguments.download is not None:
         if arguments.task is not None:
             parser.error("--download takes names of networks and trains nothing")

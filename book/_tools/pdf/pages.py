@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
+from sphinx_external_toc.parsing import parse_toc_yaml
 
+from book._ext.toc_entries import entries
 from book._tools.command import CommandError
 
 __all__ = ["Page", "pages_of", "printed"]
@@ -56,18 +55,9 @@ def pages_of(toc: Path) -> list[Page]:
     list of Page
         The welcome page first, then those of the parts.
     """
-    content = yaml.safe_load(toc.read_text(encoding="utf-8"))
-
-    def walk(entries: list[dict[str, Any]], part: str, companion: bool) -> Iterator[Page]:
-        """Yield the pages of a list of entries and of their sections."""
-        for entry in entries:
-            yield Page(entry["file"], part, companion)
-            yield from walk(entry.get("sections", []), part, True)
-
-    found = [Page(content["root"], "")]
-    for part in content.get("parts", []):
-        found += walk(part.get("chapters", []), part.get("caption", ""), False)
-    return found
+    site_map = parse_toc_yaml(toc)
+    first = Page(site_map.root.docname, "")
+    return [first, *(Page(e.document, e.part or "", bool(e.above)) for e in entries(site_map))]
 
 
 def printed(pages: list[Page], only: str = "") -> list[Page]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import re
@@ -14,6 +15,7 @@ from string import Template
 from typing import Any
 
 from book._tools.command import CommandError, write_bytes
+from book._tools.formulas import mathjax_settings
 from book._tools.pdf.pages import Page
 from book._tools.pdf.places import number_of_pages, places
 
@@ -21,7 +23,6 @@ __all__ = ["Cover", "Report", "print_pages", "sheets_of"]
 
 HERE = Path(__file__).parent
 _OWN = ("document.css", "document.js")
-_MATHJAX = re.compile(r"window\.MathJax = (\{.*?\})</script>")
 _LINK = re.compile(r"<link\b[^>]*\brel=\"stylesheet\"[^>]*>")
 _SHEET = re.compile(r'\bhref="([^":]*_static/[^"?]*)')
 _WIDTH = {"width": 658, "height": 900}  # pixels: the text of a page of A4 within its margins
@@ -75,9 +76,8 @@ def sheets_of(files: Iterable[Path]) -> list[Path]:
 
 
 def _shell(files: Sequence[Path], static: Path, cover: Cover) -> str:
-    """Return the document without its pages, in their styles and the first one's formulas."""
-    settings = _MATHJAX.search(files[0].read_text(encoding="utf-8"))
-    mathjax = json.loads(settings[1]) if settings else {}
+    """Return the document without its pages, in their styles and with their formulas' settings."""
+    mathjax = mathjax_settings(file.read_text(encoding="utf-8") for file in files)
     mathjax["options"] = {
         **mathjax.get("options", {}),
         "enableAssistiveMml": False,  # for screens; it doubles what is to be laid out
@@ -141,9 +141,9 @@ def print_pages(
         raise CommandError(f"{site} does not hold {missing[0]}.html: call `make html`.")
     names = {file.resolve().as_uri(): page.name for page, file in files.items()}
     single = len([page for page in pages if not page.companion]) == 1
-    tab = browser.new_page(color_scheme="light", viewport=_WIDTH)
-    tab.set_default_timeout(0)
-    with tempfile.TemporaryDirectory() as scratch:
+    opened = browser.new_page(color_scheme="light", viewport=_WIDTH)
+    with contextlib.closing(opened) as tab, tempfile.TemporaryDirectory() as scratch:
+        tab.set_default_timeout(0)
         folder = Path(scratch)
         for name in _OWN:
             shutil.copyfile(HERE / name, folder / name)
@@ -177,7 +177,6 @@ def print_pages(
         else:
             raise CommandError("the numbers of the contents do not settle.")
         contents = tuple(map(tuple, tab.evaluate("bookDocument.lines()")))
-    tab.close()
     write_bytes(target, content)
     begins = {page.name: found[page.name] for page in pages}
     return Report(number_of_pages(content), begins, contents, tuple(loose), tuple(shrunk))

@@ -18,6 +18,7 @@ from string import Template
 from bs4 import BeautifulSoup
 
 from book._tools.command import CommandError, write
+from book._tools.formulas import mathjax_settings
 from book._tools.slides.page import Slide, read_page
 
 __all__ = ["write_deck"]
@@ -28,7 +29,6 @@ _REVEAL = {"dist/reveal.css": "reveal.css", "dist/reveal.js": "reveal.js",
            "plugin/notes/notes.js": "notes.js"}  # fmt: skip
 _OWN = ("slides.css", "slides.js")
 _BOOK = re.compile(r'<meta property="og:site_name" content="([^"]*)"')
-_MATHJAX = re.compile(r"window\.MathJax = (\{.*?\})</script>")
 
 
 def reveal_folder() -> Path:
@@ -129,8 +129,7 @@ def write_deck(page: Path, folder: Path) -> int:
     slides = read_page(text)
     chapter = slides[0].heading
     title = html.escape(" ".join(BeautifulSoup(chapter, "html.parser").get_text().split()))
-    settings = _MATHJAX.search(text)
-    mathjax = json.loads(settings[1]) if settings else {}
+    mathjax = mathjax_settings([text])
     slow = {**mathjax, "startup": {"typeset": False}}
     plotly = "book-plotly" in text
 
