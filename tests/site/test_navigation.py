@@ -256,9 +256,11 @@ def test_without_a_store_the_rest_works(
 def test_without_scripts_the_way_is_there_and_nothing_else(
     site: Path, serve: Callable[[Path], str], browser: Any
 ) -> None:
-    context = browser.new_context(java_script_enabled=False, viewport=DESKTOP)
+    context = browser.new_context(java_script_enabled=False, viewport=DESKTOP, color_scheme="dark")
     tab = context.new_page()
     tab.goto(f"{serve(site)}{COMPANION}.html", wait_until="domcontentloaded")
+    # The page is light then, and so are the stills of figures.
+    assert tab.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
     assert tab.locator(".book-place li:visible").count() == 4
     assert tab.locator(".companions a:visible").count() >= 2
     assert tab.locator(".book-progress, .book-left, .book-continue").count() == 0
