@@ -42,10 +42,16 @@ def plain(value: float) -> str:
 
 
 def band(claim: Claim) -> str:
-    """Write the band of a claim."""
-    if claim.low == claim.high:
-        return plain(claim.low)
-    return f"{plain(claim.low)} to {plain(claim.high)}"
+    """Write the band of a claim, with as many digits as its width needs."""
+    low, high = claim.low, claim.high
+    if low == high:
+        return f"exactly {plain(low)}"
+    ends = [plain(low), plain(high)]
+    written = [float(end.replace(",", "")) for end in ends]
+    # Where four digits would narrow the band, or leave nothing of it, all are written.
+    if max(abs(written[0] - low), abs(written[1] - high)) > 0.05 * (high - low):
+        ends = [f"{low:,.15g}", f"{high:,.15g}"]
+    return " to ".join(ends)
 
 
 def reported_claims(notebook: Path) -> dict[int, list[str]]:

@@ -256,9 +256,11 @@ def test_without_a_store_the_rest_works(
 def test_without_scripts_the_way_is_there_and_nothing_else(
     site: Path, serve: Callable[[Path], str], browser: Any
 ) -> None:
-    context = browser.new_context(java_script_enabled=False, viewport=DESKTOP)
+    context = browser.new_context(java_script_enabled=False, viewport=DESKTOP, color_scheme="dark")
     tab = context.new_page()
     tab.goto(f"{serve(site)}{COMPANION}.html", wait_until="domcontentloaded")
+    # The page is light then, and so are the stills of figures.
+    assert tab.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
     assert tab.locator(".book-place li:visible").count() == 4
     assert tab.locator(".companions a:visible").count() >= 2
     assert tab.locator(".book-progress, .book-left, .book-continue").count() == 0
@@ -309,6 +311,40 @@ def test_no_anchor_lands_under_the_header(
             "document.getElementById(decodeURIComponent(location.hash.slice(1))).scrollIntoView()"
         )
         assert visit.tab.evaluate(HIDDEN) > 0, "a covered heading is not noticed"
+
+
+# The keyboard
+
+UNMARKED = """() => {
+  const at = document.activeElement, style = getComputedStyle(at);
+  const marked = style.outlineStyle !== "none" || style.boxShadow !== "none";
+  return [at.localName, marked ? "" : at.className];
+}"""
+
+
+def stops(visit: Visit) -> list[list[str]]:
+    """Press Tab through a page; returns each element, with its classes where nothing marks it."""
+    found: list[list[str]] = []
+    visit.tab.evaluate("document.activeElement.blur()")
+    while len(found) < 300:
+        visit.tab.keyboard.press("Tab")
+        found.append(visit.tab.evaluate(UNMARKED))
+        if found[-1][0] == "body":
+            return found[:-1]
+    raise AssertionError(f"the keyboard does not get out of the page: {found[-3:]}")
+
+
+@pytest.mark.browser
+def test_every_stop_of_the_keyboard_is_marked(
+    site: Path, serve: Callable[[Path], str], visit: Visit
+) -> None:
+    visit.open(f"{serve(site)}{SHORT}.html")
+    assert visit.tab.locator("button.toggle-button").count() >= 2
+    found = stops(visit)
+    assert len(found) > 30
+    assert [classes for _, classes in found if classes] == []
+    visit.tab.add_style_tag(content="button.toggle-button { outline: none !important; }")
+    assert any("toggle-button" in classes for _, classes in stops(visit)), "it goes unseen"
 
 
 # The first page

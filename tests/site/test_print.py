@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -142,6 +143,17 @@ def test_hints_and_solutions_are_folded_unless_the_address_asks(
     assert visit.tab.evaluate(OPEN, SOLUTIONS) == boxes
     visit.tab.emulate_media(media="print")
     assert visit.tab.evaluate(OPEN, SOLUTIONS) == boxes
+
+
+@pytest.mark.parametrize("page", ["claims", "exercises"])
+def test_paper_says_how_many_rows_of_a_list_were_chosen(
+    site: Path, serve: Callable[[Path], str], visit: Visit, page: str
+) -> None:
+    visit.open(f"{serve(site)}book/{page}.html")
+    visit.tab.emulate_media(media="print")
+    said = visit.tab.locator("form.exercise-choice").inner_text()
+    assert re.match(rf"\d+ of \d+ {page}", said)
+    assert visit.tab.evaluate(PRESSED) == []
 
 
 def test_links_within_the_page_lead_somewhere(paper: Any) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from utils.claims import read_ledger, read_yaml
+from utils.claims import Claim, read_ledger, read_yaml
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "book" / "_ext"))
 
+from claim_links import band
 from papers_page import (
     BIBLIOGRAPHY,
     PAPERS,
@@ -72,6 +73,42 @@ def test_a_statement_that_leans_on_another_is_noticed(statement: str) -> None:
 def test_no_two_claims_say_the_same() -> None:
     statements = [one.statement for one in read_ledger().values()]
     assert len(set(statements)) == len(statements)
+
+
+def test_no_sentence_ends_within_a_statement() -> None:
+    broken = re.compile(r"[.,;:] ?[,;:]|\.\.")
+    assert [one.id for one in read_ledger().values() if broken.search(one.statement)] == []
+    assert broken.search("Share that is found again., for one network.")
+
+
+def claim_between(low: float, high: float) -> Claim:
+    """A claim of which only the band matters."""
+    return Claim("x", "X.", "01", low, high, "this book", "none")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.5, 0.75, "0.5 to 0.75"),
+        (133885, 133885, "exactly 133,885"),
+        (0, 0, "exactly 0"),
+        (0.999999, 1.000001, "0.999999 to 1.000001"),
+        (0.9999, 1.0001, "0.9999 to 1.0001"),
+        (1e-5, 1_000_000, "1e-05 to 1,000,000"),
+        (0.123456, 0.5, "0.1235 to 0.5"),
+    ],
+)
+def test_a_band_in_words(low: float, high: float, words: str) -> None:
+    assert band(claim_between(low, high)) == words
+
+
+def test_no_band_of_the_book_is_written_narrower_than_it_is() -> None:
+    for one in read_ledger().values():
+        if one.low < one.high:
+            low, high = (float(end.replace(",", "")) for end in band(one).split(" to "))
+            tolerance = 0.05 * (one.high - one.low)
+            assert abs(low - one.low) <= tolerance, one.id
+            assert abs(high - one.high) <= tolerance, one.id
 
 
 @pytest.mark.parametrize(

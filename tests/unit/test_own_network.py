@@ -49,8 +49,10 @@ def page():
 def test_what_is_said_of_fitted_matrices(page):
     """Noise is refused, skew is refused, and both remedies leave an invariant reading."""
     cyclic, powers, fit = page["cyclic"], page["powers"], page["fit_generator"]
+    turns = powers(fit(page["noisy"], ridge=0.0), 8)
     with pytest.raises(ValueError, match="do not multiply"):
-        page["Representation"](cyclic(8), powers(fit(page["noisy"], ridge=0.0), 8).numpy())
+        page["Representation"](cyclic(8), turns.numpy())
+    assert 1e-6 < (turns[1] @ turns[7] - turns[0]).abs().max() < 1e-5  # "some millionths"
     exact = page["Representation"](cyclic(8), powers(fit(page["skewed"], ridge=0.0), 8).numpy())
     with pytest.raises(ValueError, match="changes lengths"):
         page["group_max_filter"](exact, (2,))

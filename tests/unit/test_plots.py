@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import plotly.graph_objects as go
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
 from utils.plots import (
@@ -252,6 +252,33 @@ def test_a_plane_says_what_its_axes_and_colours_are():
     assert "<text" not in plain
     heights = [float(re.search(r'viewBox="0 0 240 (\d+)"', m).group(1)) for m in (plain, named)]
     assert heights[0] == 240 < heights[1]
+
+
+def dots_of(markup: str) -> list[tuple[str, float, float]]:
+    """Return the colour, the opacity and the radius of each still dot of the first panel."""
+    svg = re.search(r"<svg role.*?</svg>", markup, re.S).group()
+    group = next(g for g in ElementTree.fromstring(svg).iter("g"))
+    opacity = float(group.get("opacity", 1))
+    return [(dot.get("fill"), opacity, float(dot.get("r"))) for dot in group]
+
+
+def seen(colour: str, opacity: float, ground: str) -> str:
+    """Return the colour of what lies over a ground and lets some of it through."""
+    over, under = np.array(to_rgb(colour)), np.array(to_rgb(ground))
+    return to_hex(opacity * over + (1 - opacity) * under)
+
+
+@pytest.mark.parametrize("ground", [PAPER, "#14181f"])
+@pytest.mark.parametrize("axes", [None, ("first", "second")])
+def test_the_dots_of_a_plane_stand_out_on_a_phone(ground, axes):
+    cloud = np.arange(20.0).reshape(10, 2)
+    panel = PointPanel("Plane", cloud[:1], cloud, DIGIT_COLOURS, axes)
+    dots = dots_of(slider_figure([panel], ["a"], control="Way", alt=ALT).html)
+    assert [colour for colour, *_ in dots] == list(DIGIT_COLOURS)
+    for colour, opacity, radius in dots:
+        assert contrast(seen(colour, opacity, ground), ground) >= 3
+        assert 2 * radius * 108 / 240 >= 1.9  # pixels, where three panels share 390
+    assert contrast(seen(colour, 0.45, ground), ground) < 2  # the measure can fail
 
 
 def test_a_slider_with_panels_of_other_lengths_is_refused():

@@ -70,7 +70,7 @@ class PointPanel:
     colours : Sequence[str]
         N colours for the cloud.
     axes : tuple of str, optional
-        What the two axes are. With names the panel has axes, and larger and darker dots.
+        What the two axes are. With names the panel has axes, and larger dots.
     key : tuple, optional
         What the colours mean: the words at the low end, the colours from low to high, the words at
         the high end.
@@ -89,7 +89,8 @@ class PointPanel:
     def _draw(self, step: int = 0) -> _Drawn:
         everything = np.concatenate([self.path, self.cloud])
         cloud = on_square(self.cloud, everything).round(1)
-        radius, opacity = (1.7, 0.45) if self.axes is None else (2.6, 0.8)
+        # Opaque: a fainter dot of the book's colours has less than 3:1 against the page.
+        radius = 2.2 if self.axes is None else 2.6
         dots = "".join(
             f'<circle cx="{x:g}" cy="{y:g}" r="{radius}" fill="{colour}"/>'
             for (x, y), colour in zip(cloud, self.colours, strict=True)
@@ -99,7 +100,7 @@ class PointPanel:
         trail = " ".join(f"{x:g},{y:g}" for x, y in path)
         markup = (
             f'<svg role="img" aria-label="{html.escape(self.title, quote=True)}" '
-            f'viewBox="0 0 {SIDE} {height}">{frame}<g opacity="{opacity}">{dots}</g>'
+            f'viewBox="0 0 {SIDE} {height}">{frame}<g>{dots}</g>'
             f'<polyline points="{trail}" fill="none" stroke="currentColor" stroke-opacity="0.55"/>'
             f'<circle class="book-marker" cx="{path[step, 0]:g}" cy="{path[step, 1]:g}" r="6" '
             f'fill="currentColor" stroke="var(--book-paper, #fff)" stroke-width="1.5"/></svg>'
