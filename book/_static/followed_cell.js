@@ -1,5 +1,5 @@
 // Who follows a link to a cell sees its code, marked, and the ways back: to the row of the claim
-// that led here, and to the number in the text.
+// that led here, and to the number in the text. Who follows one to a figure sees the figure.
 document.addEventListener("DOMContentLoaded", () => {
   // Noted before folds are shared, which moves the code of a cell into the fold of another one.
   const inputs = new Map();
@@ -43,9 +43,12 @@ document.addEventListener("DOMContentLoaded", () => {
       return; // no address of this site
     }
     const target = name && document.getElementById(name);
-    const cell = target && target.closest("div.cell");
+    const cell = target && !target.closest(".cell_output") && target.closest("div.cell");
     if (!cell) {
-      if (target) unfold(target);
+      if (target && target.closest("details:not([open]), .toggle-hidden")) {
+        unfold(target);
+        target.scrollIntoView(); // what was opened above it has moved it
+      }
       return;
     }
     const code = inputs.get(cell) ?? [];

@@ -87,3 +87,33 @@ def test_from_a_number_to_its_claim_to_its_cell_and_back(
     assert number.evaluate(PAINTED), "the number is not marked"
     assert cell.count() == 0
     assert visit.errors == []
+
+
+@pytest.mark.browser
+def test_a_figure_is_followed_to_the_figure_and_not_to_its_code(
+    site: Path, serve: Callable[[Path], str], visit: Visit
+) -> None:
+    page, chapter = visit.tab, f"{serve(site)}chapters/11_reading_the_rotation_latent_space.html"
+    visit.open(f"{chapter}#fig-11-choose")
+    page.evaluate(STILL)
+    figure = page.locator("#fig-11-choose")
+    assert figure.evaluate(IN_SIGHT)
+    assert page.locator(".cell-followed").count() == 0
+    assert page.locator("details.hide[open]").count() == 0, "code that was folded is shown"
+    assert page.locator("details.hide").count() >= 1
+    assert visit.errors == []
+
+
+@pytest.mark.browser
+def test_what_lies_in_a_folded_solution_is_opened_and_brought_into_sight(
+    site: Path, serve: Callable[[Path], str], visit: Visit
+) -> None:
+    page, claim = visit.tab, "mol-half-lost"  # a number that only a solution quotes
+    visit.open(f"{serve(site)}chapters/09_reading_the_molecular_latent_space.html")
+    number = page.locator(f".toggle-hidden a.claim-number[href$='#claim-{claim}']")
+    assert number.count() == 1
+    page.evaluate(
+        "element => { element.id = 'here'; location.hash = 'here'; }", number.element_handle()
+    )
+    page.evaluate(STILL)
+    assert page.locator("#here").evaluate(IN_SIGHT)
