@@ -156,6 +156,35 @@ SMALL = """() => [...document.querySelectorAll("figure.book-figure > svg")].filt
 """Returns how many figures, or columns of them, are shown with letters under nine pixels."""
 
 
+WIDE = """() => {
+  const folds = [...document.querySelectorAll("details:not(.hide):not([open])")];
+  const boxes = [...document.querySelectorAll(".toggle-hidden")];
+  folds.forEach((fold) => { fold.open = true; });
+  boxes.forEach((box) => box.classList.remove("toggle-hidden"));
+  const wide = [...document.querySelectorAll("pre")].filter(
+    (pre) => !pre.closest("details.hide") && pre.scrollWidth > pre.clientWidth);
+  const found = wide.map((pre) => ({
+    output: pre.closest(".cell_output") !== null,
+    over: pre.scrollWidth - pre.clientWidth,
+    text: pre.textContent.trim().split("\\n")[0].slice(0, 60),
+  }));
+  boxes.forEach((box) => box.classList.add("toggle-hidden"));
+  folds.forEach((fold) => { fold.open = false; });
+  return found;
+}"""
+"""Returns the blocks that scroll sideways, in solutions too, but not in the fold of the set-up."""
+
+
+def bad_widths(wide: list[dict[str, Any]], tables: int = 0) -> list[str]:
+    """Find blocks that scroll among what ``WIDE`` returned, but for so many printed tables."""
+    printed = [one for one in wide if one["output"]]
+    code = [one for one in wide if not one["output"]]
+    return [
+        f"a block scrolls by {one['over']} pixels: {one['text']}"
+        for one in [*code, *(printed if len(printed) > tables else [])]
+    ]
+
+
 def shown_outputs(notebook: Path) -> int:
     """Count the code cells of a notebook whose outputs a page should show."""
     count = 0

@@ -13,9 +13,11 @@ from site_checks import (
     CLIPPED,
     FORMULAS,
     IMAGES,
+    WIDE,
     bad_formulas,
     bad_images,
     bad_outputs,
+    bad_widths,
     broken_links,
 )
 from site_sliders import push
@@ -193,6 +195,39 @@ def test_a_cut_formula_is_caught(
     assert visit.tab.evaluate(CLIPPED) == [], "it is out of sight"
     assert [line.split(":")[0] for line in narrow(visit)] == ["360 pixels", "390 pixels"]
     assert visit.tab.locator("details[open]").count() == 0, "folds are closed again"
+
+
+LONG = f"<pre style='overflow-x: auto; width: 30rem'>{'x' * 200}</pre>"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("html", "tables", "problems"),
+    [
+        (f"<div class='cell_input'>{LONG}</div>", 1, 1),
+        (f"<details><summary>A hint</summary>{LONG}</details>", 0, 1),
+        (f"<div class='solution toggle-hidden'><div>{LONG}</div></div>", 0, 1),
+        (f"<details class='hide'><summary>Set-up</summary>{LONG}</details>", 0, 0),
+        (f"<div class='cell_output'>{LONG}</div>", 0, 1),
+        (f"<div class='cell_output'>{LONG}</div>", 1, 0),
+        (f"<div class='cell_output'>{LONG}{LONG}</div>", 1, 2),
+        ("<pre style='overflow-x: auto'>short</pre>", 0, 0),
+    ],
+)
+def test_width_check_catches_what_scrolls(
+    tmp_path: Path,
+    serve: Callable[[Path], str],
+    visit: Visit,
+    html: str,
+    tables: int,
+    problems: int,
+) -> None:
+    write(tmp_path, f"<style>.toggle-hidden > div {{ display: none; }}</style>{html}")
+    visit.open(serve(tmp_path))
+    before = visit.tab.content()
+    found = bad_widths(visit.tab.evaluate(WIDE), tables)
+    assert [line.split(" by ")[0] for line in found] == ["a block scrolls"] * problems
+    assert visit.tab.content() == before, "what was folded is folded again"
 
 
 def test_formula_check_catches_formulas_left_as_text() -> None:
