@@ -13,6 +13,7 @@ from rdkit.Chem import QED, Crippen, Descriptors
 
 from utils import molecules
 from utils.data import qm9
+from utils.molecules.conversion import smiles_of_graphs
 
 TRAINING = ("CC", "CO", "c1ccccc1")
 # Ten draws: 8 valid, of these 7 whole, of these 5 different, of these 3 new (CN, CF, C#N).
@@ -259,3 +260,25 @@ def test_what_cannot_be_measured_is_said_in_a_sentence(
 
 def distance(values: list, reference: list) -> dict[str, float]:
     return molecules.property_distance({"a": np.array(values)}, {"a": np.array(reference)})
+
+
+def test_names_of_graphs_are_those_of_copies():
+    """Molecules, and graphs with bonds drawn at random, many of them in pieces or invalid."""
+    held_out = qm9.load_dense("test", progress=False)[:300]
+    draw = torch.Generator().manual_seed(0)
+    drawn = torch.randint(0, 5, (2000, 9), generator=draw)
+    pairs = (torch.rand(2000, 9, 9, generator=draw) < 0.15).triu(1).long()
+    pairs *= torch.randint(1, 4, pairs.shape, generator=draw)
+    exists = drawn < 4
+    pairs *= exists[:, :, None] & exists[:, None]
+    graphs = (drawn, pairs + pairs.transpose(1, 2))
+    for atoms, bonds in ((held_out.atoms, held_out.bonds), graphs):
+        valid = molecules.is_valid(atoms, bonds)
+        made = molecules.to_molecules(atoms[valid], bonds[valid], sanitize=False)
+        named = [name for name in molecules.sample_names((atoms, bonds)) if name is not None]
+        assert named == [molecules.canonical_smiles(molecule) for molecule in made]
+        assert len(named) > 200
+    assert not valid.all()
+    assert any("." in name for name in named)
+    with pytest.raises(ValueError, match="An invalid molecule has no canonical SMILES"):
+        smiles_of_graphs(*(part[:1] for part in as_graphs((None, "CC"))))

@@ -43,6 +43,7 @@ __all__ = [
     "kekule_arrays",
     "plain_copy",
     "slot_of",
+    "smiles_of_graphs",
     "to_molecule",
     "to_molecules",
 ]
@@ -374,10 +375,14 @@ def plain_copy(molecule: Chem.Mol, lacks: str) -> Chem.Mol:
             Chem.RemoveStereochemistry(copy)
             Chem.SanitizeMol(copy, _CHECK)
     except Chem.MolSanitizeException as error:
-        raise ValueError(
-            f"An invalid molecule has no {lacks} ({error}); check it with is_valid first."
-        ) from error
+        raise _nameless(error, lacks) from error
     return copy
+
+
+def _nameless(error: Exception, lacks: str) -> ValueError:
+    return ValueError(
+        f"An invalid molecule has no {lacks} ({error}); check it with is_valid first."
+    )
 
 
 @cache
@@ -412,3 +417,36 @@ def canonical_smiles(molecule: Chem.Mol) -> str:
     'Cc1ccccc1'
     """
     return Chem.MolToSmiles(plain_copy(molecule, "canonical SMILES"), isomericSmiles=False)
+
+
+def smiles_of_graphs(atoms: Tensor, bonds: Tensor) -> list[str]:
+    """Return the canonical SMILES of each dense graph of a batch, all of them valid.
+
+    As :func:`canonical_smiles` of :func:`to_molecules`, in half the time: a molecule that is made
+    from a graph has nothing to drop, and nobody else sees it, so that it needs no copy.
+
+    Parameters
+    ----------
+    atoms, bonds : torch.Tensor
+        Dense graphs, each with an atom, shapes (N, n) and (N, n, n).
+
+    Raises
+    ------
+    ValueError
+        If a valence is exceeded, or a graph has no atoms.
+
+    Examples
+    --------
+    >>> atoms, bonds = from_smiles("OCC")
+    >>> smiles_of_graphs(atoms[None], bonds[None])
+    ['CCO']
+    """
+    names = []
+    for molecule in to_molecules(atoms, bonds, sanitize=False):
+        try:
+            with rdBase.BlockLogs():
+                Chem.SanitizeMol(molecule, _CHECK)
+        except Chem.MolSanitizeException as error:
+            raise _nameless(error, "canonical SMILES") from error
+        names.append(Chem.MolToSmiles(molecule, isomericSmiles=False))
+    return names

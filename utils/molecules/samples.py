@@ -36,7 +36,12 @@ from rdkit.Chem import QED, rdMolDescriptors
 from torch import Tensor
 
 from utils.graphs import check_dense
-from utils.molecules.conversion import canonical_smiles, check_molecule, plain_copy, to_molecules
+from utils.molecules.conversion import (
+    canonical_smiles,
+    check_molecule,
+    plain_copy,
+    smiles_of_graphs,
+)
 from utils.molecules.validity import is_valid
 
 __all__ = [
@@ -123,9 +128,9 @@ def sample_names(samples: tuple[Tensor, Tensor] | Sequence[Chem.Mol | None]) -> 
             raise ValueError(f"A batch of shape (N, n) is expected, not {tuple(atoms.shape)}.")
         names: list[str | None] = [None] * len(atoms)
         (valid,) = is_valid(atoms, bonds).nonzero(as_tuple=True)
-        made = to_molecules(atoms[valid], bonds[valid], sanitize=False)
-        for place, molecule in zip(valid.tolist(), made, strict=True):
-            names[place] = canonical_smiles(molecule)
+        made = smiles_of_graphs(atoms[valid], bonds[valid])
+        for place, name in zip(valid.tolist(), made, strict=True):
+            names[place] = name
         return names
     return [None if molecule is None else _name(molecule) for molecule in samples]
 
