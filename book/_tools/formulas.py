@@ -12,7 +12,7 @@ from book._tools.command import CommandError
 __all__ = ["mathjax_settings"]
 
 _SCRIPT = "mathjax/tex-chtml.js"
-_SETTINGS = re.compile(r"<script>window\.MathJax = (\{.*?\})</script>")
+_SETTINGS = re.compile(r">window\.MathJax = (\{.*?\})</")
 
 
 def mathjax_settings(pages: Iterable[str]) -> dict[str, Any]:
@@ -35,8 +35,8 @@ def mathjax_settings(pages: Iterable[str]) -> dict[str, Any]:
 
     Examples
     --------
-    >>> script = "<script>window.MathJax = {}</script><script src='_static/mathjax/tex-chtml.js'>"
-    >>> mathjax_settings(["<p>No formula</p>", script.format('{"tex": {"packages": ["ams"]}}')])
+    >>> page = '<b>window.MathJax = {"tex": {"packages": ["ams"]}}</b>'
+    >>> mathjax_settings(["<p>No formula</p>", page])
     {'tex': {'packages': ['ams']}}
     """
     for page in pages:
